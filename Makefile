@@ -1,0 +1,40 @@
+# The only set-up a fresh clone needs: every target makes the environment first where it is missing.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export HUBEL_DATA ?= $(wildcard $(CURDIR)/../shared/data)
+
+.PHONY: demo test test-all check accept format wheel clean
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,test,check]'
+	touch $@
+
+demo: $(VENV)/ready        ## train on real digits, answer for unseen ones, show where everything lies
+	$(BIN)/hubel demo
+
+test: $(VENV)/ready        ## the tests of every room
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/ready    ## the same for every registered network, and the long ones
+	$(BIN)/python -m pytest
+
+check: $(VENV)/ready       ## formatter, linter, types, import order of the rooms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py
+
+accept: $(VENV)/ready      ## write the stored expectations of the networks anew; read the diff
+	$(BIN)/python -m tests.contract
+
+format: $(VENV)/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+wheel: $(VENV)/ready
+	$(BIN)/python -m build --wheel
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
