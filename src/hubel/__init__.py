@@ -3,4 +3,49 @@
 The public names are loaded when they are first used, so that `import hubel` costs nothing and needs no torch.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+PUBLIC = {
+    "create": "hubel.networks",
+    "load": "hubel.runtime",
+    "train": "hubel.verbs.train",
+    "predict": "hubel.verbs.predict",
+    "val": "hubel.verbs.val",
+    "doctor": "hubel.verbs.doctor",
+    "demo": "hubel.verbs.demo",
+    "Preprocess": "hubel.pictures",
+    "Recipe": "hubel.training.recipe",
+    "Run": "hubel.training.run",
+    "open_data": "hubel.data",
+}
+"""Public name -> the module it stands in."""
+
+__all__ = [*PUBLIC, "__version__"]  # noqa: PLE0604, F822
+
+if TYPE_CHECKING:
+    from hubel.data import open_data as open_data
+    from hubel.networks import create as create
+    from hubel.pictures import Preprocess as Preprocess
+    from hubel.runtime import load as load
+    from hubel.training.recipe import Recipe as Recipe
+    from hubel.training.run import Run as Run
+    from hubel.verbs.demo import demo as demo
+    from hubel.verbs.doctor import doctor as doctor
+    from hubel.verbs.predict import predict as predict
+    from hubel.verbs.train import train as train
+    from hubel.verbs.val import val as val
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'hubel' has no attribute {name!r}")
+    return getattr(import_module(PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

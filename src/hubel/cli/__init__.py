@@ -1,0 +1,80 @@
+"""The command line: one thin file per verb, that parses, calls the verb's function and prints.
+
+Nothing heavy is imported before a verb runs, so that `hubel --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from hubel.cli.demo import demo
+from hubel.cli.doctor import doctor
+from hubel.cli.predict import predict
+from hubel.cli.train import train
+from hubel.cli.val import val
+
+TRAIN_PACKAGES = {
+    "torch", "safetensors", "huggingface_hub", "pyarrow", "yaml", "matplotlib", "sklearn", "onnx",
+    "onnxscript",
+}  # fmt: skip
+
+app = typer.Typer(
+    name="hubel",
+    help="The whole convolutional network, from the first filter to the model in service.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (train, predict, val, doctor, demo):
+    app.command()(verb)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    """The whole convolutional network, from the first filter to the model in service."""
+    if version:
+        from hubel import __version__
+
+        print(f"hubel {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """The entry point `hubel`. What a user can cause becomes one line on standard error and
+    exit code 2.
+    """
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package not in TRAIN_PACKAGES or tracing():
+            raise
+        fail(f"this needs {package}, which is not installed here: pip install 'hubel[train]'")
+    except (ValueError, OSError) as error:
+        if tracing():
+            raise
+        fail(describe(error))
+
+
+def tracing() -> bool:
+    """Whether the user asked for tracebacks with HUBEL_TRACE=1."""
+    return os.environ.get("HUBEL_TRACE", "") not in ("", "0")
+
+
+def describe(error: ValueError | OSError) -> str:
+    """The error in one line; of the system's errors, the file and the reason."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+def fail(message: str) -> None:
+    """Say it and stop with exit code 2."""
+    print(f"hubel: {message}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,150 @@
+"""Data sets by name: in the folder HUBEL_DATA, in the cache, or fetched from the Hugging Face hub.
+
+The network is used only where `download` was asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hubel.data.cache import cache_folder
+from hubel.runtime.files import sha256, write_whole
+from hubel.runtime.names import unknown
+
+NAMES = {
+    "mnist": "ylecun/mnist",
+    "cifar10": "uoft-cs/cifar10",
+    "cifar100": "uoft-cs/cifar100",
+    "fashion_mnist": "zalando-datasets/fashion_mnist",
+}
+"""Short names -> the hub's."""
+
+FACTS = "hubel.json"
+"""Beside the files of a data set from the hub, written last: where they are from, their hashes."""
+
+_CONVERTED = "refs/convert/parquet"  # where the hub keeps the parquet it makes of other formats
+
+
+def find(name: str, download: bool) -> tuple[Path, str]:
+    """The folder with the data set of that name, and its licence where that is known.
+
+    ValueError for an unknown name, and for one that is not here while `download` is False.
+    """
+    repository = NAMES.get(name, name)
+    short = next((word for word, long in NAMES.items() if long == repository), name)
+    if shared := os.environ.get("HUBEL_DATA"):
+        for word in (short, repository):
+            if (Path(shared) / word).is_dir():
+                return Path(shared) / word, ""
+    if name not in NAMES and not _is_hub_name(name):
+        raise _no_such_path(name)
+    folder = cache_folder() / "hub" / repository
+    facts = _whole(folder)
+    if not facts:
+        if not download:
+            remedy = f"add --download to fetch it from the hub ({repository}), or give a folder"
+            raise ValueError(f"the data set {name} is not on this machine; {remedy}")
+        facts = _fetch(repository, folder)
+    return folder, facts["licence"]
+
+
+def _is_hub_name(name: str) -> bool:
+    """owner/name, unless `owner` is a folder here: then it is a path."""
+    return bool(re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name)) and not Path(name).parent.is_dir()
+
+
+def _no_such_path(name: str) -> ValueError:
+    """An error with the names near the first part of the path that does not exist."""
+    path = Path(name)
+    for parent in reversed(path.parents):
+        lower = path.parts[len(parent.parts)]
+        if parent.is_dir() and not (parent / lower).exists():
+            beside = [other.name for other in parent.iterdir() if not other.name.startswith(".")]
+            if parent == Path() and path.parts == (lower,):
+                return unknown("data set", name, [*beside, *NAMES, "digits"])
+            return ValueError(f"{name}: {unknown('folder or file', lower, beside)} in {parent}")
+    return ValueError(f"{name}: does not exist or may not be read; check the path")
+
+
+def _whole(folder: Path) -> dict[str, Any] | None:
+    """The facts of a data set that was fetched to the end and is still there."""
+    try:
+        facts = json.loads((folder / FACTS).read_text("utf-8"))
+        sizes = {name: (folder / name).stat().st_size for name in facts["files"]}
+    except (OSError, ValueError):
+        return None
+    return facts if all(facts["files"][name]["size"] == sizes[name] for name in sizes) else None
+
+
+def _fetch(repository: str, folder: Path) -> dict[str, Any]:
+    """Fetch the parquet files, check each against the hash that the hub names, and note it."""
+    try:
+        from huggingface_hub import HfApi, hf_hub_download
+    except ImportError:
+        raise ValueError("the hub's client is missing; pip install 'hubel[train]'") from None
+    endpoint = os.environ.get("HF_ENDPOINT")
+    try:
+        info, files = _listing(HfApi(endpoint=endpoint), repository)
+        kept: dict[str, dict[str, Any]] = {}
+        for file in files:
+            hf_hub_download(
+                repository,
+                file.rfilename,
+                repo_type="dataset",
+                revision=info.sha,
+                local_dir=folder,
+                endpoint=endpoint,
+            )
+            kept[file.rfilename] = _checked(folder / file.rfilename, file)
+    except ValueError:
+        raise
+    except Exception as error:  # the client lets its transport's errors through, whatever they are
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        remedy = "check the name and the connection; what is complete is kept for the next try"
+        raise ValueError(f"{repository} cannot be fetched ({reason}); {remedy}") from error
+    licence = str((info.card_data or {}).get("license") or "")
+    facts = {"repository": repository, "revision": info.sha, "licence": licence, "files": kept}
+    write_whole(folder / FACTS, json.dumps(facts, indent=1))
+    return facts
+
+
+def _listing(api: Any, repository: str) -> tuple[Any, list[Any]]:
+    """What the hub says of the data set, and its parquet files."""
+    info = api.dataset_info(repository, files_metadata=True)
+    files = [file for file in info.siblings if file.rfilename.endswith(".parquet")]
+    if not files:
+        info = api.dataset_info(repository, revision=_CONVERTED, files_metadata=True)
+        files = [file for file in info.siblings if file.rfilename.endswith(".parquet")]
+    if not files:
+        raise ValueError(f"{repository}: the hub has no parquet files of it; fetch it by hand")
+    sets = {PurePosixPath(file.rfilename).parts[0] for file in files if "/" in file.rfilename}
+    if len(sets) > 1:
+        rule = "fetch one of them by hand and give its folder"
+        raise ValueError(
+            f"{repository}: several data sets in one ({', '.join(sorted(sets))}); {rule}"
+        )
+    for file in files:
+        if ".." in PurePosixPath(file.rfilename).parts or file.rfilename.startswith("/"):
+            raise ValueError(
+                f"{repository}: the file name {file.rfilename!r} leads elsewhere; refused"
+            )
+    return info, files
+
+
+def _checked(path: Path, file: Any) -> dict[str, Any]:
+    """Size and SHA-256 of a fetched file. ValueError, and the file removed, if it is another one."""
+    digest, expected = sha256(path), file.lfs.sha256 if file.lfs else None
+    if expected is None:  # a small file, for which the hub gives git's hash
+        content = path.read_bytes()
+        same = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.blob_id
+    else:
+        same = digest == expected
+    if not same:
+        path.unlink()
+        raise ValueError(f"{file.rfilename}: not the bytes that the hub promised; fetch it again")
+    return {"sha256": digest, "size": path.stat().st_size}

@@ -1,0 +1,56 @@
+"""What the readers of the layouts hand over, and the words that all of them understand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hubel.data.types import Finding
+from hubel.pictures.read import Readable
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+    "eval": "test",
+}
+"""What parts of a data set are called -> what they are here."""
+
+WHOLE = "whole"
+"""The part that holds everything where a data set has no parts."""
+
+
+@dataclass
+class Part:
+    """Pictures with their labels as texts."""
+
+    names: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    pictures: Sequence[Readable] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class Layout:
+    """A data set as it lies there: its parts by name (SPLITS or WHOLE)."""
+
+    kind: str
+    parts: dict[str, Part]
+    classes: tuple[str, ...] = ()
+    """In the order that the data set itself gives; empty: the order of `in_order`."""
+    findings: list[Finding] = field(default_factory=list)
+    licence: str = ""
+
+
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels as a sorted set: whole numbers by value, anything else as text."""
+    names = set(labels)
+    if all(name.isascii() and name.isdigit() for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
+    return tuple(sorted(names))

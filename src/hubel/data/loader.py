@@ -1,0 +1,191 @@
+"""Batches, the same ones bit for bit whoever makes them and wherever an epoch is taken up again."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from hubel.data.augment import Step, augment
+from hubel.data.decode import Pictures
+from hubel.data.draws import order
+from hubel.data.types import Batch, Sample
+from hubel.pictures.read import as_uint8
+
+Address = tuple[int, np.ndarray]
+"""Of a batch: the epoch and the indices (N,)."""
+
+
+class Loader:
+    """Batches of `Pictures`, or of any data set with `len` and [i] -> Sample or (picture, target).
+
+    The order is a function of (seed, epoch), augmentation one of (seed, epoch, index). `workers`
+    are processes that are started once; with 0 the batches are made where they are used. The last
+    batch of an epoch is dropped where it is not full, unless `drop_last` is False.
+
+    `steps` is the number of batches per epoch. `seconds` adds up what the user of the batches has
+    waited for reading and for augmentation.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        *,
+        batch: int,
+        seed: int,
+        augment: Sequence[Step] = (),
+        workers: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = True,
+    ):
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+            rule = "a data set needs len() and [i] -> (picture, target)"
+            raise ValueError(f"{type(dataset).__name__} cannot be loaded; {rule}")
+        if batch < 1:
+            raise ValueError(f"batch={batch}; it is the pictures per step, 1 or more")
+        if workers < 0:
+            raise ValueError(f"workers={workers}; 0 loads in the training process itself")
+        self.dataset, self.batch, self.seed = dataset, batch, seed
+        self.shuffle, self.workers = shuffle, workers
+        self.steps = len(dataset) // batch if drop_last else -(-len(dataset) // batch)
+        if not self.steps:
+            remedy = f"use a batch of {len(dataset)} or less" if len(dataset) else "it is empty"
+            raise ValueError(f"a batch of {batch} from {len(dataset)} pictures; {remedy}")
+        self.seconds = {"read": 0.0, "augment": 0.0}
+        self._make = _Make(dataset, tuple(augment), seed)
+        self._plan = _Plan([])
+        self._pool: DataLoader[_Made] | None = None
+
+    def epoch(self, e: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of epoch e, from number `start` on; those before it are not made."""
+        length = len(self.dataset)
+        places = order(self.seed, e, length) if self.shuffle else np.arange(length)
+        addresses = [
+            (e, places[step * self.batch : (step + 1) * self.batch])
+            for step in range(start, self.steps)
+        ]
+        made = self._from_workers(addresses) if self.workers else map(self._make.batch, addresses)
+        began = time.perf_counter()
+        for batch, read, augmented in made:
+            waited, work = time.perf_counter() - began, read + augmented
+            self.seconds["read"] += waited * (read / work)
+            self.seconds["augment"] += waited * (augmented / work)
+            yield batch
+            began = time.perf_counter()
+
+    def _from_workers(self, addresses: list[Address]) -> Iterator[_Made]:
+        self._plan.addresses = addresses
+        if self._pool is None:
+            self._pool = DataLoader(
+                self._make,
+                batch_size=None,
+                sampler=self._plan,
+                num_workers=self.workers,
+                persistent_workers=True,
+                multiprocessing_context="spawn",  # the same on every system
+                worker_init_fn=_ignore_interrupts,
+                generator=torch.Generator(),  # or it would draw from the network's
+            )
+        try:
+            return iter(self._pool)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            self._pool = None
+            name = type(self.dataset).__name__
+            raise ValueError(
+                f"{name} cannot be sent to worker processes ({error}); use workers=0"
+            ) from error
+
+
+_Made = tuple[Batch, float, float]
+"""A batch, and the seconds of reading and of augmentation in it."""
+
+
+@dataclass
+class _Plan:
+    """The addresses of the batches to come: what the workers are told to do."""
+
+    addresses: list[Address]
+
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self.addresses)
+
+    def __len__(self) -> int:
+        return len(self.addresses)
+
+
+class _Make(torch.utils.data.Dataset[_Made]):
+    """Makes the batch of an address, here or in a worker process."""
+
+    def __init__(self, dataset: Any, steps: tuple[Step, ...], seed: int):
+        self.dataset, self.steps, self.seed = dataset, steps, seed
+
+    def __getitem__(self, address: Address) -> _Made:
+        return self.batch(address)
+
+    def batch(self, address: Address) -> _Made:
+        epoch, indices = address
+        began = time.perf_counter()
+        pictures, targets = _read(self.dataset, indices)
+        read = time.perf_counter()
+        if self.steps:
+            pictures = augment(self.steps, pictures, self.seed, epoch, indices)
+        batch = Batch(pictures, targets, torch.from_numpy(indices))
+        return batch, read - began, time.perf_counter() - read
+
+
+def _read(dataset: Any, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pictures uint8 (N, C, H, W) and targets int64 (N,)."""
+    if isinstance(dataset, Pictures):
+        pixels, targets = dataset.arrays[indices], dataset.targets[indices]
+    else:
+        samples = [as_sample(dataset[int(i)], int(i)) for i in indices]
+        shapes = {sample.picture.shape for sample in samples}
+        if len(shapes) > 1:
+            rule = "all pictures of a data set need the same height, width and channels"
+            raise ValueError(f"pictures of shapes {sorted(shapes)[:3]}; {rule}")
+        pixels = np.stack([sample.picture for sample in samples])
+        targets = np.array([sample.target for sample in samples], np.int64)
+    pictures = torch.from_numpy(np.asarray(pixels)).permute(0, 3, 1, 2).contiguous()
+    return pictures, torch.from_numpy(targets)
+
+
+def as_sample(thing: Any, index: int) -> Sample:
+    """What a data set gave at `index` as a Sample.
+
+    A (picture, target) pair may hold an array (H, W) or (H, W, C), a tensor (C, H, W), or a PIL
+    picture; uint8, or floating point in 0..1, which is rounded to 8 bits.
+    """
+    if isinstance(thing, Sample):
+        return thing
+    try:
+        picture, target = thing
+    except (TypeError, ValueError):
+        rule = "it must give a Sample or (picture, target)"
+        raise ValueError(f"the data set gave {type(thing).__name__} at {index}; {rule}") from None
+    name = f"picture {index}"
+    if isinstance(picture, torch.Tensor):
+        array = picture.numpy()
+        array = array.transpose(1, 2, 0) if array.ndim == 3 else array
+    elif isinstance(picture, Image.Image):
+        array = np.asarray(picture if picture.mode in ("L", "RGB") else picture.convert("RGB"))
+    else:
+        array = np.asarray(picture)
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3):
+        rule = "arrays are (H, W), (H, W, 1) or (H, W, 3), tensors (C, H, W)"
+        raise ValueError(f"{name} of the data set has shape {array.shape}; {rule}")
+    return Sample(as_uint8(array, name), int(target), name, index)
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """Ctrl-C is the training's: it ends its step and saves, with workers that are still there."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,120 @@
+"""What pictures with targets are, from a file's name to a batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hubel.pictures.read import Readable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture, uint8 (H, W, C), with its target; `index` is its place in the data set."""
+
+    picture: np.ndarray
+    target: int
+    name: str
+    index: int
+
+
+@dataclass
+class Batch:
+    """Pictures (N, C, H, W), uint8 or float32 in 0..255; targets (N,) and indices (N,), int64."""
+
+    pictures: Tensor
+    targets: Tensor
+    indices: Tensor
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A picture that was left out: its name, why in a word or two, and what to do about it."""
+
+    name: str
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pictures that are not decoded yet. `targets` (N,) int64 are places in `classes`."""
+
+    classes: tuple[str, ...]
+    names: Sequence[str]
+    targets: np.ndarray
+    pictures: Sequence[Readable] = field(repr=False)
+    files: tuple[Path, ...] = field(repr=False)
+    """What the pictures are read from."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, i: int) -> Readable:
+        """What `read_picture` takes: a path, bytes or an array."""
+        return self.pictures[i]
+
+    def take(self, indices: np.ndarray) -> Source:
+        """Only these pictures, in this order."""
+        names = [self.names[i] for i in indices.tolist()]
+        pictures = _Taken(self.pictures, indices)
+        return Source(self.classes, names, self.targets[indices], pictures, self.files)
+
+    @cached_property
+    def stamp(self) -> str:
+        """32 hexadecimal digits that change with every change of the files: path, size or time."""
+        digest = hashlib.blake2b(digest_size=16)
+        for file in self.files:
+            digest.update(f"{file.resolve()}\0{_size_and_time(file)}\0".encode("utf-8", "replace"))
+        digest.update("\0".join(self.names).encode("utf-8", "replace"))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set: classes, training and validation pictures, and how they were told apart.
+
+    `split` says that in words. `findings` are pictures that were left out before decoding.
+    `fingerprint` is the same on every machine that has the same files: it is made of the names,
+    classes and sizes, not of places and times.
+    """
+
+    name: str
+    where: str
+    classes: tuple[str, ...]
+    train: Source
+    val: Source
+    findings: tuple[Finding, ...]
+    split: str
+    licence: str
+    fingerprint: str
+
+
+class _Taken(Sequence[Readable]):
+    """Some elements of a sequence, by their indices."""
+
+    def __init__(self, whole: Sequence[Readable], indices: np.ndarray):
+        self.whole, self.indices = whole, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, i):
+        return self.whole[int(self.indices[i])]
+
+
+def _size_and_time(file: Path) -> str:
+    try:
+        facts = file.stat()
+    except OSError:  # a dangling link: found when it is decoded
+        return "missing"
+    return f"{facts.st_size}\0{facts.st_mtime_ns}"

@@ -1,0 +1,62 @@
+"""The README.md of a bundle: what the model is, how good it is, and how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def model_card(facts: Mapping[str, Any]) -> str:
+    """bundle.json -> a card in Markdown: what a stranger needs to use the model or leave it."""
+    network, prepare, classes = facts["network"], facts["preprocess"], facts["classes"]
+    height, width = (side + 2 * prepare["pad"] for side in prepare["size"])
+    parts = [
+        f"# {network['name']}: {len(classes)} classes",
+        f"A picture classifier, {_words(network)}. "
+        f"Written by Hubel {facts['hubel']} on {facts['written'][:10]}.",
+        "## Use",
+        "```\npip install hubel\nhubel predict FOLDER_OF_THIS_FILE picture.jpg\n```",
+        "```python\nimport hubel\n\n"
+        'answer = hubel.load("FOLDER_OF_THIS_FILE").predict("picture.jpg")\n'
+        "print(answer.label, answer.confidence)\n```",
+        f"`model.onnx` runs in any ONNX engine: input `pictures`, uint8 (N, {height}, {width}, 3) "
+        f"RGB, prepared as below but not normalized, which the graph does itself; output `logits`, "
+        f"float32 (N, {len(classes)}).",
+        "## Preprocessing",
+        _table(prepare),
+        "## Classes",
+        ", ".join(classes),
+        "## Scores",
+        _table(facts["scores"]) if facts["scores"] else "None were recorded.",
+        "## Data",
+        _table(facts["data"]) if facts["data"] else "Nothing was recorded.",
+        "## Training",
+        _table(facts["training"]) if facts["training"] else "Nothing was recorded.",
+        "## Limits",
+        "The model knows the classes above and nothing else: for a picture of anything else it "
+        "names one of them too. Its probabilities are those of a softmax"
+        + (", not calibrated." if facts["calibration"]["method"] == "none" else ", calibrated."),
+        "## Licences",
+        _table(facts["licences"]),
+        "## Verify",
+        "`sha256sum -c SHA256SUMS` checks the files; `hubel val FOLDER_OF_THIS_FILE --golden` "
+        "checks that this machine gives the outputs this model was written with.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _words(network: Mapping[str, Any]) -> str:
+    words = ", ".join(f"{key}={value!r}" for key, value in network["words"].items())
+    return f"`{network['name']}`" + (f" with {words}" if words else "")
+
+
+def _table(facts: Mapping[str, Any]) -> str:
+    rows = "".join(f"| {_cell(key)} | {_cell(value)} |\n" for key, value in facts.items())
+    return "| | |\n|---|---|\n" + rows.rstrip("\n")
+
+
+def _cell(value: Any) -> str:
+    """A value on one line of a table; long ones are cut, bundle.json has them whole."""
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = text.replace("|", "\\|").replace("\n", " ")
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,104 @@
+"""The network with its normalization inside, and its ONNX graph."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hubel.ops.normalize import Normalize
+from hubel.pictures.preprocess import Preprocess
+
+# Old enough for engines of years past; every operation of a classifier is there.
+OPSET, IR_VERSION = 18, 8
+
+
+class Deployed(nn.Module):
+    """uint8 pictures (N, H, W, 3) -> logits (N, classes): normalization, then the network."""
+
+    def __init__(self, network: nn.Module, preprocess: Preprocess):
+        super().__init__()
+        self.normalize = Normalize(preprocess)
+        self.network = network
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(N, H, W, 3) uint8 -> (N, classes)."""
+        return self.network(self.normalize(pictures.permute(0, 3, 1, 2)))
+
+
+def write_onnx(
+    path: Path, deployed: Deployed, preprocess: Preprocess, classes: Sequence[str]
+) -> None:
+    """Write the graph of a network in evaluation mode: `pictures` -> `logits`, any batch size.
+
+    Class names and the preprocessing stand in the file's metadata as JSON, so that the graph alone
+    says how to use it. Raises ValueError where the network cannot be exported.
+    """
+    import onnx  # heavy, and only needed here
+
+    height, width = preprocess.input_size
+    example = torch.zeros(2, height, width, 3, dtype=torch.uint8)  # 1 would be taken for fixed
+    batch = {0: torch.export.Dim("batch")}
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                deployed,
+                (example,),
+                dynamo=True,
+                verbose=False,
+                opset_version=OPSET,
+                input_names=["pictures"],
+                output_names=["logits"],
+                dynamic_shapes=(batch,),
+            )
+    except Exception as error:  # the exporter's errors have no common class short of this
+        cause = error.__cause__ or error
+        raise ValueError(
+            f"this network has no ONNX graph: {str(cause).strip().splitlines()[0]}; forward() must "
+            "not branch on values of its input and must take any number of pictures"
+        ) from error
+    assert program is not None
+    model = program.model_proto
+    _strip(model.graph)
+    model.ir_version = IR_VERSION
+    model.producer_name = "hubel"
+    onnx.helper.set_model_props(
+        model,
+        {
+            "task": "classify",
+            "classes": json.dumps(list(classes), ensure_ascii=False),
+            "preprocess": json.dumps(preprocess.to_dict()),
+        },
+    )
+    onnx.save(model, path)
+
+
+def _strip(graph: Any) -> None:
+    """Drop the exporter's notes: they name this machine's files and outweigh a small network."""
+    graph.ClearField("metadata_props")
+    for part in (*graph.input, *graph.output, *graph.value_info, *graph.initializer, *graph.node):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's log lines and its own deprecations from a user who cannot mend them."""
+    names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+    levels = {name: logging.getLogger(name).level for name in names}
+    try:
+        for name in names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,116 @@
+"""Networks by name: one page per family, merged here."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from hubel.networks import alexnet, lenet, resnet, vgg
+from hubel.networks.account import Account, Row, account
+from hubel.networks.network import Network
+from hubel.networks.spec import Spec, Stage, make, row, words_of
+from hubel.runtime.names import unknown
+from hubel.weights import load
+
+__all__ = [
+    "FAMILIES",
+    "VARIANTS",
+    "Account",
+    "Network",
+    "Row",
+    "Spec",
+    "Stage",
+    "account",
+    "create",
+    "names",
+    "row",
+    "specification",
+    "words_of",
+]
+
+FAMILIES = (lenet, alexnet, vgg, resnet)
+
+
+def _merged() -> dict[str, Callable[..., Spec]]:
+    variants: dict[str, Callable[..., Spec]] = {}
+    for page in FAMILIES:
+        for name, rule in page.VARIANTS.items():
+            if name in variants:
+                raise ValueError(f"{name} of {page.__name__} is registered already by another page")
+            variants[name] = rule
+    return variants
+
+
+VARIANTS: Mapping[str, Callable[..., Spec]] = _merged()
+
+
+def names(pattern: str = "*") -> list[str]:
+    """The registered names that match a shell pattern ("resnet*"), in the order of the pages."""
+    return [name for name in VARIANTS if fnmatch.fnmatchcase(name, pattern)]
+
+
+def specification(name: str, **words: Any) -> Spec:
+    """The table of a registered network under ablation words (skip="none", se=16, act="gelu", ...).
+
+    Raises ValueError for an unknown name, with the nearest ones, and for a word or a value that
+    makes no sense for this network, with those that do.
+    """
+    if name not in VARIANTS:
+        raise unknown("network", name, VARIANTS)
+    return make(name, VARIANTS[name], words)
+
+
+def create(
+    name: str,
+    *,
+    classes: int | None = None,
+    channels: int | None = None,
+    weights: Mapping[str, Any] | str | Path | None = None,
+    **words: Any,
+) -> nn.Module:
+    """A network by its name, with freshly drawn weights or with the given ones.
+
+    `classes` and `channels` replace the published number of logits and of picture channels.
+    `weights` is a state dict or a file (.safetensors, .pth), in Hubel's, torchvision's or timm's
+    spelling. `words` are the ablation words of the family (`specification`). `name` may also be
+    "package.module:build", a function of one's own that gives a module or a Spec; it gets what was
+    given here.
+
+    Raises ValueError for names, words and counts that make no sense, and for weights that do not
+    fit.
+    """
+    if ":" in name:
+        given = {"classes": classes, "channels": channels}
+        network = _own(name, {k: v for k, v in given.items() if v is not None} | words)
+    else:
+        spec = specification(name, **words).given(classes=classes, channels=channels)
+        network = Network(spec)
+    if weights is not None:
+        load(network, weights)
+    return network
+
+
+def _own(name: str, given: Mapping[str, Any]) -> nn.Module:
+    """What a user's own function gives: "package.module:build" called with the given words."""
+    where, _, what = name.partition(":")
+    try:
+        build = getattr(importlib.import_module(where), what)
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"network {name!r}: {error}; it is looked for where Python imports from"
+        ) from None
+    except AttributeError:
+        raise ValueError(f"network {name!r}: {where} has no {what!r}") from None
+    made = build(**given)
+    if isinstance(made, Spec):
+        return Network(made)
+    if not isinstance(made, nn.Module):
+        raise ValueError(
+            f"network {name!r} gave a {type(made).__name__}; it must give a module or a Spec"
+        )
+    return made

@@ -1,0 +1,194 @@
+"""A table made into a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from hubel.networks.account import Account, account
+from hubel.networks.spec import Spec, Stage
+from hubel.runtime.names import unknown
+
+
+def blocks(stage: Stage, c_in: int) -> tuple[nn.Sequential, int]:
+    """The blocks of a row, and the width that the last one gives."""
+    made = nn.Sequential()
+    for i in range(stage.depth):
+        stride = stage.stride if i == 0 else 1
+        block = stage.block(c_in, stage.width, stride=stride, **stage.options)
+        c_in = getattr(block, "c_out", stage.width)
+        made.append(block)
+    return made, c_in
+
+
+@final
+class Network(nn.Module):
+    """stem -> stages -> head, as the spec's table says: pictures (N, C, H, W) -> logits (N,
+    classes).
+
+    Every row is a sequence of blocks: "stages.2" names a row and "stages.2.0" its first block.
+    `widths` is {stride: channels} of the maps that `features` gives.
+    """
+
+    def __init__(self, spec: Spec):
+        super().__init__()
+        self.spec = spec
+        self.widths: dict[int, int] = {}
+        self._strides: list[int] = []  # of the rows of stem and stages, one after the other
+        self.stem, self.stages, self.head = nn.Sequential(), nn.Sequential(), nn.Sequential()
+        self.aux = nn.ModuleDict()  # heads used in training only, by the row they stand behind
+        c, stride = spec.channels, 1
+        parts = (("stem", self.stem, spec.stem), ("stages", self.stages, spec.stages))
+        for name, part, rows in parts:
+            for i, stage in enumerate(rows):
+                made, c = blocks(stage, c)
+                part.append(made)
+                stride *= stage.stride
+                self._strides.append(stride)
+                self.widths[stride] = c
+                if f"{name}.{i}" in spec.aux:
+                    self.aux[f"{name}_{i}"] = blocks(spec.aux[f"{name}.{i}"], c)[0]
+        for stage in spec.head:
+            made, c = blocks(stage, c)
+            self.head.append(made)
+        if spec.init is not None and not next(self.parameters()).is_meta:
+            with torch.no_grad():
+                spec.init(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) -> logits (N, classes).
+
+        Raises ValueError where the pictures do not fit: other channels, or too small for the
+        strides.
+        """
+        if torch.compiler.is_compiling():
+            return self.head(self.stages(self.stem(x)))
+        try:
+            return self.head(self.stages(self.stem(x)))
+        except RuntimeError as error:
+            raise self._explained(x, error) from error
+
+    def features(self, x: Tensor) -> dict[int, Tensor]:
+        """Pictures (N, C, H, W) -> {stride: the deepest map (N, widths[stride], H', W') there}.
+
+        Raises ValueError as `forward` does.
+        """
+        return {stride: y for stride, y in zip(self._strides, self._rows(x))}
+
+    def logits(self, features: dict[int, Tensor]) -> Tensor:
+        """What `features` gave -> logits (N, classes), finishing the same pass."""
+        return self.head(features[self._strides[-1]])
+
+    def taps(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """The outputs of rows ("stages.2"), of blocks ("stages.2.0") or of the head ("head"), by
+        name.
+
+        Raises ValueError for a name that is neither.
+        """
+        wanted = list(names)
+        known = [name for name, _ in self.named_modules() if _is_tap(name)]
+        for name in wanted:
+            if name not in known:
+                raise unknown("row or block", name, known)
+        found: dict[str, Tensor] = {}
+        for name, part in (("stem", self.stem), ("stages", self.stages), ("head", self.head)):
+            for i, stage in enumerate(part):
+                for j, block in enumerate(stage.children()):
+                    x = found[f"{name}.{i}.{j}"] = block(x)
+                found[f"{name}.{i}"] = x
+            found[name] = x
+        return {name: found[name] for name in wanted}
+
+    def outputs(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The logits and after them those of the auxiliary heads, in the table's order: each (N,
+        classes).
+        """
+        found = []
+        at = [f"stem_{i}" for i in range(len(self.stem))]
+        at += [f"stages_{i}" for i in range(len(self.stages))]
+        y = x
+        for name, y in zip(at, self._rows(x)):
+            if name in self.aux:
+                found.append(self.aux[name](y))
+        return (self.head(y), *found)
+
+    @property
+    def grid(self) -> dict[int, tuple[float, float]]:
+        """{stride: (jump, offset)} of the maps of `features`, in pixels.
+
+        The centre of cell i stands at pixel offset + i * jump, where pixel 0 has its centre at 0.
+        """
+        rows = [f"stem.{i}" for i in range(len(self.stem))]
+        rows += [f"stages.{i}" for i in range(len(self.stages))]
+        places = self.account().places
+        return {
+            stride: (places[name].rows.jump, places[name].rows.offset)
+            for stride, name in zip(self._strides, rows)
+        }
+
+    def account(self, size: int | tuple[int, int] | None = None) -> Account:
+        """The static account for pictures of that size, the spec's where none is given."""
+        height, width = (size, size) if isinstance(size, int) else size or (self.spec.size,) * 2
+        return account(self, (self.spec.channels, height, width))
+
+    def _rows(self, x: Tensor) -> Iterator[Tensor]:
+        y = x
+        for stage in (*self.stem, *self.stages):
+            try:
+                y = stage(y)
+            except RuntimeError as error:
+                raise self._explained(x, error) from error
+            yield y
+
+    def _explained(self, x: Tensor, error: RuntimeError) -> Exception:
+        """The error in words where the pictures are to blame, else the error itself."""
+        name, channels = self.spec.name or "the network", self.spec.channels
+        if x.ndim != 4 or x.shape[1] != channels:
+            return ValueError(
+                f"pictures of shape {tuple(x.shape)}: {name} takes (N, {channels}, H, W); "
+                f"create(..., channels=...) builds it for another number of channels"
+            )
+        if not x.is_floating_point():
+            return ValueError(
+                f"pictures of {x.dtype}: {name} takes floating point; normalize first"
+            )
+        height, width = x.shape[2:]
+        if self._takes(height, width):
+            return error
+        least = self._least()
+        if min(height, width) < least:
+            return ValueError(
+                f"pictures of {height}x{width} are too small for {name}: the least size is "
+                f"{least}x{least}"
+            )
+        size = self.spec.size
+        return ValueError(
+            f"pictures of {height}x{width} do not fit {name}, whose dense layers are made for "
+            f"{size}x{size}; resize them"
+        )
+
+    def _takes(self, height: int, width: int) -> bool:
+        try:
+            self.account((height, width))
+        except ValueError:
+            return False
+        return True
+
+    def _least(self) -> int:
+        """The side of the smallest square picture that the arithmetic allows."""
+        high = 1
+        while high < self.spec.size and not self._takes(high, high):
+            high = min(2 * high, self.spec.size)
+        low = high // 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._takes(middle, middle) else (middle, high)
+        return high
+
+
+def _is_tap(name: str) -> bool:
+    part, *rest = name.split(".")
+    return part in ("stem", "stages", "head") and len(rest) <= 2

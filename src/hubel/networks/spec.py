@@ -1,0 +1,141 @@
+"""What a network is before it is built: the paper's table as a value."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import nn
+
+from hubel.blocks import Classifier
+from hubel.runtime.names import unknown
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the table: `depth` blocks of one class, the first of them with the row's stride.
+
+    Every block is built as block(c_in, width, stride=..., **options); c_in comes from the row
+    before. A block that sets its own width (`c_out`) overrules the row's.
+    """
+
+    block: Callable[..., nn.Module]
+    depth: int = 1
+    width: int = 0
+    stride: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def row(
+    block: Callable[..., nn.Module], width: int = 0, depth: int = 1, stride: int = 1, **options: Any
+) -> Stage:
+    """A Stage as a table is read: row(Bottleneck, 256, depth=3, groups=32)."""
+    return Stage(block, depth, width, stride, options)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A whole table: rows of the stem, of the stages and of the head, whose last row gives the
+    logits.
+
+    `size` is the side of the paper's picture in pixels; `init` draws the weights of a built network
+    where its layers' own initialization is not the paper's; `aux` hangs training-time heads behind
+    rows ("stages.4"); `facts` are the paper's statements (paper, year, ...). `rule` and `words` say
+    how the table was made, so that `swap` can make it again.
+    """
+
+    stem: tuple[Stage, ...]
+    stages: tuple[Stage, ...]
+    head: tuple[Stage, ...]
+    size: int = 224
+    channels: int = 3
+    init: Callable[[nn.Module], None] | None = None
+    aux: Mapping[str, Stage] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    rule: Callable[..., Spec] | None = field(default=None, repr=False)
+    words: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def classes(self) -> int:
+        """How many logits the last row gives."""
+        return self.head[-1].width
+
+    def given(self, *, classes: int | None = None, channels: int | None = None) -> Spec:
+        """The same table for so many classes and picture channels; ValueError below 1."""
+        for what, count in (("classes", classes), ("channels", channels)):
+            if count is not None and (type(count) is not int or count < 1):
+                raise ValueError(f"{what}={count!r}: a network needs a whole number of at least 1")
+        spec = self if channels is None else replace(self, channels=channels)
+        if classes is None:
+            return spec
+        aux = {name: replace(head, width=classes) for name, head in self.aux.items()}
+        head = (*self.head[:-1], replace(self.head[-1], width=classes))
+        return replace(spec, head=head, aux=aux)
+
+    def swap(self, **words: Any) -> Spec:
+        """The table made again with these ablation words: swap(skip="none").
+
+        Raises ValueError for a word that makes no sense here, with the list of those that do.
+        """
+        if self.rule is None:
+            raise ValueError(f"{self.name or 'this table'} was made by no rule, so no word applies")
+        made = make(self.name, self.rule, {**self.words, **words})
+        return made.given(classes=self.classes, channels=self.channels)
+
+    def __str__(self) -> str:
+        """The paper's table: rows with block, output, depth, stride and options."""
+        from hubel.networks.table import table
+
+        return table(self)
+
+
+def words_of(rule: Callable[..., Spec]) -> dict[str, Any]:
+    """The ablation words of a rule, each with its default: the rule's keyword-only parameters."""
+    parameters = inspect.signature(rule).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def make(name: str, rule: Callable[..., Spec], words: Mapping[str, Any]) -> Spec:
+    """The table that the rule gives under these words; ValueError for a word it does not know."""
+    known = words_of(rule)
+    for word, value in words.items():
+        if word not in known:
+            raise ValueError(
+                f"{unknown(f'word for {name}', word, known)}; it takes {', '.join(known)}"
+            )
+        if type(value) is not type(known[word]):
+            raise ValueError(f"{word}={value!r}: {name} takes such as {word}={known[word]!r}")
+        if type(value) is int and value < 0:
+            raise ValueError(f"{word}={value}: a number below 0 makes no sense")
+    return replace(rule(**words), name=name, rule=rule, words=dict(words))
+
+
+def one_of(word: str, value: str, allowed: Iterable[str]) -> str:
+    """The value, or ValueError with those that make sense for the word."""
+    allowed = tuple(allowed)
+    if value not in allowed:
+        raise ValueError(f"{word}={value!r} makes no sense here; it may be {', '.join(allowed)}")
+    return value
+
+
+def classifier(
+    head: str,
+    classes: int,
+    *,
+    hidden: tuple[int, ...] = (),
+    grid: int = 7,
+    act: str = "relu",
+    dropout: float = 0.0,
+) -> Stage:
+    """The last row by the word `head`: global average pooling ("gap"), the same with a hidden layer
+    ("mlp"), or dense layers over a grid of cells ("dense", with the family's own hidden layers).
+    """
+    one_of("head", head, ("dense", "gap", "mlp"))
+    if head == "dense":
+        return row(Classifier, classes, hidden=hidden, grid=grid, act=act, dropout=dropout)
+    return row(
+        Classifier, classes, hidden=(512,) if head == "mlp" else (), act=act, dropout=dropout
+    )

@@ -1,0 +1,1 @@
+"""What can be done to a tensor: each operation with its equation."""

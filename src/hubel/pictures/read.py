@@ -1,0 +1,259 @@
+"""A picture in any of its usual forms -> an upright RGB array."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+_NAMES = "avif bmp gif jfif jpe jpeg jpg pbm pgm png pnm ppm tga tif tiff webp"
+SUFFIXES = frozenset(f".{name}" for name in _NAMES.split())
+"""What `list_pictures` takes for a picture file."""
+
+MAX_PIXELS = 100_000_000
+
+Readable = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray
+)
+"""What can be read as a picture: a path, bytes, an open file, a PIL picture, an array."""
+
+_QUIET = threading.RLock()
+
+
+class PictureError(ValueError):
+    """A picture that cannot be used.
+
+    `name` says which one, `kind` in a word or two why (empty, truncated, not a picture, too large,
+    animated, ...), `message` why and what to do about it.
+    """
+
+    def __init__(self, name: str, kind: str, message: str):
+        super().__init__(name, kind, message)  # all three, so that it survives pickling
+        self.name, self.kind, self.message = name, kind, message
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
+    """All picture files (by suffix) in a folder and below, sorted the same way on every system.
+
+    Hidden files and folders are passed over; links are followed, each folder once.
+    """
+    found, seen = [], set()
+    for where, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            Path(where, name)
+            for name in files
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+        ]
+    return sorted(found, key=lambda path: path.as_posix())
+
+
+def read_picture(
+    source: Readable, *, max_pixels: int = MAX_PIXELS, background: int = 255
+) -> np.ndarray:
+    """Any usual picture as an upright RGB array, uint8 (H, W, 3).
+
+    EXIF orientation is applied. Palette, grey, 1-bit, CMYK and YCbCr pictures are converted by
+    Pillow without colour profiles. Transparent pixels are laid over a background of the given
+    grey. 16-bit grey (and Pillow's 32-bit integer mode, which must hold 16-bit values) is scaled
+    by its full range, 0..65535 -> 0..255, rounded; floating point by 0..1 -> 0..255, rounded, and
+    refused outside 0..1. Pillow keeps the high byte of 16-bit colours.
+
+    Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), of bool, uint8, uint16, int32 or floating
+    point, taken as upright and scaled the same way.
+
+    The pixel limit is checked against the header, before anything is decoded. Raises PictureError
+    for whatever cannot be used: an animation is refused because it is many pictures, not one.
+    """
+    if isinstance(source, np.ndarray):
+        return _flatten(_from_array(source), "array", background)
+    if isinstance(source, Image.Image):
+        name = str(getattr(source, "filename", "")) or "picture"
+        return _decode(source, name, max_pixels, background)
+    file, name = _open_source(source)
+    with file:
+        try:
+            with _quiet():
+                image = Image.open(file)
+        except Image.DecompressionBombError:
+            raise PictureError(name, "too large", _too_large("", max_pixels)) from None
+        except Image.UnidentifiedImageError:
+            raise _not_a_picture(file, name) from None
+        except Exception as error:  # a damaged header makes the readers raise anything
+            raise _damaged(name, error) from None
+        with image:
+            return _decode(image, name, max_pixels, background)
+
+
+def _open_source(source: Any) -> tuple[BinaryIO, str]:
+    """An open binary file at its start, and what to call it."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return io.BytesIO(source), "bytes"
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        try:
+            return path.open("rb"), str(path)
+        except (IsADirectoryError, PermissionError, FileNotFoundError) as error:
+            raise _no_file(path, error) from None
+        except OSError as error:
+            message = f"cannot be opened ({error.strerror}); check the path"
+            raise PictureError(str(path), "unreadable", message) from None
+    if hasattr(source, "read"):
+        # A copy, because the caller keeps the file: closing it is not ours.
+        return io.BytesIO(source.read()), str(getattr(source, "name", "file"))
+    rule = "a picture is a path, bytes, an open binary file, a PIL picture or an array"
+    raise PictureError(repr(source), "not a picture", f"{type(source).__name__} given; {rule}")
+
+
+def _no_file(path: Path, error: OSError) -> PictureError:
+    name = str(path)
+    if path.is_dir():  # Windows reports a folder as a missing permission
+        return PictureError(name, "folder", "is a folder; name the picture files in it")
+    if path.is_symlink() and not path.exists():
+        target = path.readlink()
+        message = (
+            f"is a link to {target}, which does not exist; restore the file or remove the link"
+        )
+        return PictureError(name, "dangling link", message)
+    if isinstance(error, PermissionError):
+        return PictureError(name, "unreadable", "may not be read; change its permissions")
+    message = "does not exist; check the path"
+    if path.parent.is_dir():
+        beside = [other.name for other in path.parent.iterdir()]
+        near = difflib.get_close_matches(path.name, beside, n=3)
+        if near:
+            message = f"does not exist; did you mean {' or '.join(map(repr, near))}?"
+    return PictureError(name, "missing", message)
+
+
+def _decode(image: Image.Image, name: str, max_pixels: int, background: int) -> np.ndarray:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PictureError(name, "too large", _too_large(f"{width} x {height}, ", max_pixels))
+    try:
+        with _quiet():
+            # The further pictures inside a phone's MPO file are views of the first; it is a JPEG.
+            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        if frames > 1:
+            message = f"holds {frames} pictures, not one; save the one you mean as PNG or JPEG"
+            raise PictureError(name, "animated", message)
+        image.load()
+        upright = _UPRIGHT.get(_orientation(image), np.asarray)
+        if image.mode in ("I", "F") or image.mode.startswith("I;"):
+            image = _from_array(np.asarray(image), name)
+        return np.ascontiguousarray(upright(_flatten(image, name, background)))
+    except (PictureError, MemoryError):
+        raise
+    except Exception as error:  # a damaged file makes the decoders raise anything
+        raise _damaged(name, error) from None
+
+
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF's orientation
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        with _quiet():
+            return image.getexif().get(0x0112, 1)
+    except Exception:  # broken metadata do not make a picture unusable
+        return 1
+
+
+def _flatten(image: Image.Image, name: str, background: int) -> np.ndarray:
+    """A picture of 8-bit channels -> RGB array, transparent pixels over the background."""
+    if image.has_transparency_data:
+        behind = Image.new("RGBA", image.size, (background,) * 3 + (255,))
+        image = Image.alpha_composite(behind, image.convert("RGBA"))
+    try:
+        return np.array(image.convert("RGB"))
+    except ValueError:
+        message = f"has the colour mode {image.mode}; save it as RGB or grey"
+        raise PictureError(name, "unsupported mode", message) from None
+
+
+def _from_array(array: np.ndarray, name: str = "array") -> Image.Image:
+    """An array of any usual shape and type -> a picture of 8-bit channels."""
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or not array.size:
+        rule = "arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
+        raise PictureError(name, "wrong shape", f"has shape {array.shape}; {rule}")
+    return Image.fromarray(as_uint8(array, name))
+
+
+def as_uint8(array: np.ndarray, name: str = "array") -> np.ndarray:
+    """Pixels of bool, integer or floating point -> uint8, scaled as `read_picture` says."""
+    if array.dtype == bool:
+        array = array * np.uint8(255)
+    elif array.dtype.kind in "iu" and array.dtype != np.uint8:
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > 65535:
+            rule = "integers are 8-bit, or 16-bit with the range 0..65535; scale it to one of them"
+            raise PictureError(name, "out of range", f"has values {low}..{high}; {rule}")
+        array = (array.astype(np.uint32) + 128) // 257
+    elif array.dtype.kind == "f":
+        if not (array.min() >= 0 and array.max() <= 1):  # NaN fails both
+            values = f"{array.min():g}..{array.max():g}"
+            rule = "floating point has the range 0..1; scale it to that"
+            raise PictureError(name, "out of range", f"has values {values}; {rule}")
+        array = np.rint(array * 255)
+    elif array.dtype != np.uint8:
+        message = f"has elements of type {array.dtype}; give uint8, uint16 or floating point"
+        raise PictureError(name, "wrong type", message)
+    return np.ascontiguousarray(array, np.uint8)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Pillow's warnings (decompression bombs, odd metadata): the checks here are our own.
+
+    `warnings` keeps one list for all threads, hence the lock; only headers are read under it.
+    """
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _too_large(size: str, max_pixels: int) -> str:
+    rule = f"more than the limit of {max_pixels:,} pixels"
+    return f"is too large ({size}{rule}); make it smaller or raise max_pixels"
+
+
+def _not_a_picture(file: BinaryIO, name: str) -> PictureError:
+    file.seek(0)
+    if not file.read(1):
+        return PictureError(name, "empty", "is empty (0 bytes); restore or remove it")
+    message = "is not a picture in a known format; remove it or save it as PNG or JPEG"
+    return PictureError(name, "not a picture", message)
+
+
+def _damaged(name: str, error: Exception) -> PictureError:
+    if "truncated" in str(error).lower() or isinstance(error, EOFError):
+        return PictureError(name, "truncated", "is truncated; restore it from its source")
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return PictureError(name, "damaged", f"is damaged ({reason}); restore it from its source")

@@ -1,0 +1,17 @@
+"""Small grey pictures: LeNet-5 in its modern form."""
+
+from hubel.pictures import Preprocess
+from hubel.training.recipe import Recipe
+
+RECIPE = Recipe(
+    network="lenet5",
+    preprocess=Preprocess(
+        size=(28, 28), fit="squash", pad=2, channels=1, mean=(0.13,), std=(0.31,)
+    ),
+    epochs=30,
+    batch=32,
+    optimizer={"name": "adamw", "lr": 2e-3},
+    decay=0.01,
+    schedule={"name": "triangle", "peak": 0.2},
+    average=0.99,
+)

@@ -1,0 +1,18 @@
+"""LeNet-5 as printed in 1998, on MNIST."""
+
+from hubel.pictures import Preprocess
+from hubel.training.recipe import Recipe
+
+RECIPE = Recipe(
+    network="lenet5-1998",
+    # Background -0.1 and ink 1.175, as in the paper's section II.B; 28x28 on a 32x32 background.
+    preprocess=Preprocess(
+        size=(28, 28), fit="squash", pad=2, channels=1, mean=(0.1 / 1.275,), std=(1 / 1.275,)
+    ),
+    epochs=20,
+    batch=64,
+    optimizer={"name": "sgd", "lr": 0.005, "momentum": 0.9, "nesterov": True},
+    schedule={"name": "cosine"},
+    loss={"name": "maximum-a-posteriori", "j": 1.0},
+    average=0.999,
+)

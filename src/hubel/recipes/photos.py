@@ -1,0 +1,23 @@
+"""Photographs of one's own: ResNet-18 from scratch at 128 pixels."""
+
+from hubel.pictures import Preprocess
+from hubel.training.recipe import Recipe
+
+RECIPE = Recipe(
+    network="resnet18",
+    preprocess=Preprocess(
+        size=(128, 128),
+        fit="crop",
+        crop=0.875,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    ),
+    canvas=160,
+    epochs=30,
+    batch=32,
+    optimizer={"name": "sgd", "lr": 0.02, "momentum": 0.9, "nesterov": True},
+    decay=5e-4,
+    schedule={"name": "triangle", "peak": 0.2},
+    loss={"name": "cross-entropy", "smoothing": 0.1},
+    average=0.99,
+)

@@ -1,0 +1,17 @@
+"""The CIFAR ResNet of 14 layers: small colour pictures in minutes."""
+
+from hubel.pictures import Preprocess
+from hubel.training.recipe import Recipe
+
+RECIPE = Recipe(
+    network="resnet14",
+    preprocess=Preprocess(
+        size=(32, 32), fit="squash", mean=(0.491, 0.482, 0.447), std=(0.247, 0.243, 0.262)
+    ),
+    epochs=10,
+    batch=128,
+    optimizer={"name": "sgd", "lr": 0.2, "momentum": 0.9, "nesterov": True},
+    decay=5e-4,
+    schedule={"name": "triangle", "peak": 0.25},
+    average=0.99,
+)

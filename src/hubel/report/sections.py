@@ -1,0 +1,316 @@
+"""The sections of the report, in its order: each a function from numbers and pictures to HTML."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hubel.analysis.errors import calibrate, confused_pairs, confusion, per_class, worst
+from hubel.report.draw import Curve, calibration_plot, heat_map, plot
+from hubel.report.html import Number, facts, mark, scroll, table, text, tile, tiles
+from hubel.report.words import PARTS, counted, percent, verdict
+from hubel.tasks.outcome import Outcome
+
+NUMBERED = 20  # classes up to which the confusion matrix is a table of numbers
+DRAWN = 48  # validation pictures drawn at random, and training pictures shown
+WORST = 24
+PAIRS, PER_PAIR = 8, 4
+LISTED = 300  # left-out pictures that are named one by one
+
+
+class Pictures(Protocol):
+    """Anything whose [i] is one picture, uint8 (H, W, C): an array, or a data set."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int, /) -> NDArray[np.uint8]: ...
+
+
+def curves(results: Sequence[Mapping[str, Any]], classes: int) -> str:
+    """Loss, accuracy and learning rate over the epochs, and the same as a table."""
+    if not results:
+        return "<p>No epoch was finished.</p>"
+
+    def points(column: str) -> list[tuple[float, float]]:
+        both = [(_number(row, "epoch"), _number(row, column)) for row in results]
+        return [(x, y) for x, y in both if math.isfinite(y)]
+
+    loss = [
+        Curve("training", "train", points("train_loss")),
+        Curve("validation", "val", points("val_loss")),
+    ]
+    accuracy = [Curve("top-1", "val", points("val_top1"))]
+    if classes > 5:
+        accuracy.append(Curve("top-5", "second", points("val_top5")))
+    rate = [Curve("end of epoch", "train", points("lr"))]
+    plots = (
+        plot("Loss", loss)
+        + plot("Validation accuracy", accuracy, shares=True)
+        + plot("Learning rate", rate)
+    )
+    head = ["epoch", "step", "seconds", "lr", "train_loss", "val_loss", "val_top1", "val_top5"]
+    rows = [[_result(row, name) for name in head] for row in results]
+    every = table(head, rows, caption="Results of every epoch")
+    return (
+        f'<div class="plots">{plots}</div>'
+        f"<details><summary>Every epoch as a table</summary>{every}</details>"
+    )
+
+
+def _number(row: Mapping[str, Any], name: str) -> float:
+    """A value of results.csv; NaN where it is empty or missing."""
+    value = row.get(name)
+    return math.nan if value is None or value == "" else float(value)
+
+
+def _result(row: Mapping[str, Any], name: str) -> Number:
+    value = _number(row, name)
+    if math.isnan(value):
+        return Number(value, "–")
+    if name in ("epoch", "step"):
+        return Number(value, f"{value:,.0f}")
+    if name == "seconds":
+        return Number(value, f"{value:,.1f}")
+    return Number(value, percent(value, 2) if name.startswith("val_top") else f"{value:.4g}")
+
+
+def class_table(outcome: Outcome, classes: Sequence[str], training: Sequence[int]) -> str:
+    """One row per class: pictures, accuracy (recall), precision, F1 and its commonest mistake."""
+    matrix = confusion(outcome)
+    rows: list[list[str | Number]] = []
+    for k, score in enumerate(per_class(matrix)):
+        mistakes = matrix[k].copy()
+        mistakes[k] = 0
+        most = int(mistakes.argmax())
+        mistaken = f"{classes[most]} ({mistakes[most]})" if mistakes[most] else "–"
+        recall = 0.0 if math.isnan(score.recall) else score.recall
+        rows.append(
+            [
+                classes[k],
+                Number(training[k], f"{training[k]:,}"),
+                Number(score.pictures, f"{score.pictures:,}"),
+                Number(score.recall, percent(score.recall), bar=recall),
+                Number(score.precision, percent(score.precision)),
+                Number(score.f1, percent(score.f1)),
+                mistaken,
+            ]
+        )
+    head = [
+        "Class",
+        "Training pictures",
+        "Validation pictures",
+        "Accuracy (recall)",
+        "Precision",
+        "F1",
+        "Most often taken for",
+    ]
+    return (
+        "<p>Accuracy, or recall: of the pictures of a class, the share answered with it. "
+        "Precision: of the answers with a class, the share that is right. "
+        "F1: the harmonic mean of both.</p>"
+        + table(head, rows, caption="Scores of every class", sortable=True)
+    )
+
+
+def matrix_section(outcome: Outcome, classes: Sequence[str]) -> str:
+    """The confusion matrix: a table of numbers for few classes, a picture of shades for many."""
+    matrix = confusion(outcome)
+    words = (
+        "<p>A row is the truth, a column the answer; the diagonal is right, the rest are mistakes. "
+        "The shade is the share of the row, by its root, so that rare mistakes can be seen.</p>"
+    )
+    if len(classes) > NUMBERED:
+        return words + scroll(heat_map(matrix, classes), "Confusion matrix")
+    short = ' class="short"' if max(map(len, classes)) <= 4 else ""
+    head = "".join(f'<th scope="col"><span>{text(name)}</span></th>' for name in classes)
+    lines = []
+    for k, row in enumerate(matrix):
+        whole = max(int(row.sum()), 1)
+        cells = "".join(
+            f'<td class="{"none" if not n else "hit" if j == k else "miss"}" '
+            f'style="--share:{0.6 * math.sqrt(n / whole):.3f}">{n:,}</td>'
+            for j, n in enumerate(row.tolist())
+        )
+        lines.append(f'<tr><th scope="row">{text(classes[k])}</th>{cells}</tr>\n')
+    return words + scroll(
+        '<table class="confusion"><caption>Confusion matrix: truth in rows, answer in columns'
+        f"</caption><thead{short}><tr><td>truth ↓ answer →</td>{head}</tr></thead>\n"
+        f"<tbody>{''.join(lines)}</tbody></table>",
+        "Confusion matrix",
+    )
+
+
+def _answer(
+    outcome: Outcome, classes: Sequence[str], validation: Pictures, i: int, name: str
+) -> str:
+    return tile(
+        validation[i],
+        classes[outcome.truths[i]],
+        classes[outcome.predictions[i]],
+        float(outcome.confidences[i]),
+        name,
+    )
+
+
+def drawn(outcome: Outcome, classes: Sequence[str], validation: Pictures) -> str:
+    """Validation pictures drawn at random, the same ones for every run on the same data."""
+    total = len(outcome.names)
+    count = min(DRAWN, total)
+    chosen = np.sort(np.random.default_rng(0).choice(total, count, replace=False))
+    return (
+        f"<p>{count} of {counted(total, 'validation picture')}, drawn at random, so that they err "
+        "about as often as all of them. The truth stands first, below it the answer with its "
+        "confidence: "
+        f'<span class="key">{mark(True)} right</span>, '
+        f'<span class="key wrong">{mark(False)} wrong</span>.</p>'
+    ) + tiles(_answer(outcome, classes, validation, i, "") for i in chosen.tolist())
+
+
+def worst_section(outcome: Outcome, classes: Sequence[str], validation: Pictures) -> str:
+    """The mistakes with the highest loss."""
+    mistakes = int((~outcome.right).sum())
+    chosen = worst(outcome, WORST).tolist()
+    if not chosen:
+        return f"<p>None: all {counted(len(outcome.names), 'validation picture')} are right.</p>"
+    which = f"{len(chosen)} of {mistakes:,}" if mistakes > len(chosen) else f"All {mistakes}"
+    which = "The only mistake" if mistakes == 1 else f"{which} mistakes"
+    return (
+        f"<p>{which}, the highest loss first. Look here for wrong labels: errors.csv lists every "
+        "validation picture in this order, with an empty column for the corrected class.</p>"
+    ) + tiles(_answer(outcome, classes, validation, i, outcome.names[i]) for i in chosen)
+
+
+def pairs_section(outcome: Outcome, classes: Sequence[str], validation: Pictures) -> str:
+    """The classes most often taken for one another, with the surest mistakes of each pair."""
+    pairs = confused_pairs(confusion(outcome), PAIRS)
+    if not pairs:
+        return "<p>None: no class was taken for another.</p>"
+    blocks = []
+    for pair in pairs:
+        both = (outcome.truths == pair.truth) & (outcome.predictions == pair.answer)
+        chosen = np.flatnonzero(both)
+        chosen = chosen[np.argsort(-outcome.confidences[chosen], kind="stable")][:PER_PAIR]
+        blocks.append(
+            f'<div class="pair"><h3>{text(classes[pair.truth])} taken for '
+            f"{text(classes[pair.answer])}<small>{counted(pair.count, 'picture')}, "
+            f"{percent(pair.share)} of its class</small></h3>"
+            + tiles(_answer(outcome, classes, validation, i, "") for i in chosen.tolist())
+            + "</div>"
+        )
+    return (
+        "<p>The most frequent mistakes, with the pictures whose wrong answer was surest.</p>"
+        f'<div class="columns">{"".join(blocks)}</div>'
+    )
+
+
+def calibration_section(outcome: Outcome) -> str:
+    """How far the confidence of an answer can be believed."""
+    calibration = calibrate(outcome)
+    accuracy, confidence = float(outcome.right.mean()), float(outcome.confidences.mean())
+    how = "too sure" if confidence > accuracy else "not sure enough"
+    if abs(confidence - accuracy) < 0.005:
+        how = "about as sure as it should be"
+    rows: list[list[str | Number]] = []
+    bins = len(calibration.counts)
+    for m, count in enumerate(calibration.counts.tolist()):
+        mean, right = float(calibration.confidences[m]), float(calibration.accuracies[m])
+        if count:
+            rows.append(
+                [
+                    f"{percent(m / bins, 0)} to {percent((m + 1) / bins, 0)}",
+                    Number(count, f"{count:,}"),
+                    Number(mean, percent(mean)),
+                    Number(right, percent(right)),
+                ]
+            )
+    head = ["Confidence", "Pictures", "Mean confidence", "Accuracy"]
+    return (
+        f"<p>The expected calibration error is {percent(calibration.error)} ({bins} bins): mean "
+        f"confidence {percent(confidence)}, accuracy {percent(accuracy)}, so the network is {how} "
+        "on average. On the dashed line confidence is accuracy; a dot's area is its number of "
+        "pictures, and the bars below show how the confidences are spread.</p>"
+        '<div class="columns"><figure class="calibration"><figcaption><b>Accuracy by confidence</b>'
+        f"</figcaption>{calibration_plot(calibration)}</figure>"
+        f"{table(head, rows, caption='Accuracy by confidence')}</div>"
+    )
+
+
+def examples_section(
+    pictures: NDArray[np.uint8], labels: Sequence[int], classes: Sequence[str]
+) -> str:
+    """Training pictures as the network gets them."""
+    if not len(pictures):
+        return "<p>The run kept no training pictures.</p>"
+    height, width = pictures[0].shape[:2]
+    return (
+        f"<p>As the network gets them: after augmentation, {height} × {width} pixels. They should "
+        "still show their class.</p>"
+    ) + tiles(tile(p, classes[k]) for p, k in zip(pictures[:DRAWN], labels[:DRAWN]))
+
+
+def findings_section(findings: Sequence[tuple[str, str, str]], account: Mapping[str, Any]) -> str:
+    """What the data were, and which pictures were left out and why."""
+    known = facts([("Data", str(account["data"])), ("Split", str(account["split"]))])
+    if not findings:
+        return f"<p>Every picture could be read; none was left out.</p>{known}"
+    kinds = Counter(kind for _, kind, _ in findings)
+    said = ", ".join(f"{count:,} × {text(kind)}" for kind, count in kinds.most_common())
+    left = counted(len(findings), "picture")
+    more = f" The first {LISTED} are named here." if len(findings) > LISTED else ""
+    rows = [[name, kind, message] for name, kind, message in findings[:LISTED]]
+    return (
+        f"<p>{left} {'was' if len(findings) == 1 else 'were'} left out: {said}.{more}</p>{known}"
+        + table(["Picture", "Finding", "Message"], rows, caption="Pictures left out", sortable=True)
+    )
+
+
+def time_section(seconds: Mapping[str, float]) -> str:
+    """Where the time went: a verdict and a table."""
+    total = sum(seconds.values()) or 1.0
+    words = verdict(seconds)
+    rows: list[list[str | Number]] = [
+        [
+            PARTS[part][0].capitalize() if part in PARTS else part,
+            Number(value, f"{value:,.1f}"),
+            Number(value, percent(value / total), bar=value / total),
+        ]
+        for part, value in seconds.items()
+    ]
+    return f'<p class="verdict">{text(words[0].upper() + words[1:])}.</p>' + table(
+        ["Part", "Seconds", "Share"], rows, caption="Time of every part"
+    )
+
+
+def recipe_section(recipe: Mapping[str, Any], account: Mapping[str, Any]) -> str:
+    """The command that repeats the run, every value of its recipe, the machine and the versions."""
+    network = [
+        ("network", str(account["network"])),
+        ("parameters", f"{account['parameters']:,}"),
+        ("MACs per picture", f"{account['macs']:,}"),
+        ("machine", str(account["machine"])),
+    ]
+    versions = [(name, str(version)) for name, version in account["versions"].items()]
+    return (
+        "<p>The command below repeats this run; recipe.yaml beside this page holds every value.</p>"
+        f'<pre tabindex="0">{text(account["command"])}</pre><div class="columns">'
+        f"<div><h3>Recipe</h3>{facts(_flat(recipe))}</div><div><h3>Network, machine, versions</h3>"
+        f"{facts([*network, *versions])}</div></div>"
+    )
+
+
+def _flat(recipe: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """The values of a nested recipe, with dotted names."""
+    rows: list[tuple[str, str]] = []
+    for key, value in recipe.items():
+        if isinstance(value, Mapping) and value:
+            rows += _flat(value, f"{before}{key}.")
+        elif isinstance(value, list | tuple):
+            rows.append((f"{before}{key}", ", ".join(map(str, value)) or "none"))
+        else:
+            rows.append((f"{before}{key}", "none" if value in (None, {}) else str(value)))
+    return rows

@@ -1,0 +1,221 @@
+"""The model that ships: a folder that is read here, and trusted only as far as it was checked.
+
+A bundle comes from anywhere. Reading one runs no code of it: it is JSON, safetensors and an ONNX
+graph of standard operations. Sizes are checked before anything is read, names may not leave the
+folder, and every file must have the SHA-256 that SHA256SUMS tells.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from hubel.pictures.preprocess import Preprocess
+from hubel.runtime.files import sha256
+from hubel.runtime.names import unknown
+
+SCHEMA = 1
+FACTS = "bundle.json"
+MODEL = "model.onnx"
+WEIGHTS = "model.safetensors"
+GOLDEN = "golden/golden.json"
+CARD = "README.md"
+SUMS = "SHA256SUMS"
+REQUIRED = (FACTS, MODEL, WEIGHTS, GOLDEN, CARD)
+TASKS = ("classify",)
+LIMITS = {"json": 16 << 20, "sums": 1 << 20, "onnx": 2 << 30}  # bytes
+AGAIN = "copy the whole folder again"
+
+
+class BundleError(ValueError):
+    """A bundle that cannot be used; says which file, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle. `Bundle.open(path)` reads one; `facts` is all of bundle.json."""
+
+    folder: Path
+    task: str
+    network: Mapping[str, Any]  # name, words, classes, channels: what networks.create takes
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    temperature: float
+    files: frozenset[str] = field(repr=False)  # names whose hash was right
+    facts: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return str(self.network["name"])
+
+    @property
+    def model(self) -> Path:
+        """The ONNX graph: uint8 pictures (N, H, W, 3) -> logits (N, classes)."""
+        return self.folder / MODEL
+
+    @property
+    def weights(self) -> Path:
+        """The network's tensors, safetensors."""
+        return self.folder / WEIGHTS
+
+    @classmethod
+    def open(cls, path: str | Path) -> Bundle:
+        """Read and verify the bundle in a folder; a run folder stands for the bundle within it.
+
+        Raises BundleError for what is no bundle, for one of a newer schema, and for one with a
+        changed or missing file, by name.
+        """
+        folder = _find(Path(path))
+        # The schema first: what a newer one lays out in another way cannot be judged here.
+        schema = _peek(folder / FACTS)
+        if isinstance(schema, int) and schema > SCHEMA:
+            raise BundleError(
+                f"{folder / FACTS} has schema version {schema}, newer than this Hubel, which reads "
+                f"up to {SCHEMA}; pip install --upgrade hubel"
+            )
+        return _parse(folder, verify(folder))
+
+
+def verify(folder: Path) -> frozenset[str]:
+    """Hash every file that SHA256SUMS lists, give their names; BundleError at a difference."""
+    sums = _read_sums(folder / SUMS)
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.exists():
+            raise BundleError(f"{path} is missing from the bundle; {AGAIN}")
+        if not path.is_file():  # a device or a pipe has no end
+            raise BundleError(f"{path} is not a regular file; {AGAIN}")
+        if sha256(path) != expected:
+            raise BundleError(
+                f"{path} was changed after the bundle was written (its SHA-256 differs from "
+                f"{SUMS}); {AGAIN}"
+            )
+    return frozenset(sums)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a bundle, read only when it is of sensible size."""
+    try:
+        return json.loads(_read(path, LIMITS["json"]))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BundleError(f"{path} is not valid JSON ({error}); {AGAIN}") from None
+
+
+def _find(path: Path) -> Path:
+    """The folder of the bundle that a user's path means: a bundle, or a run with its bundle/."""
+    if path.is_file():
+        raise BundleError(f"{path} is a file; give the bundle's folder, which holds {FACTS}")
+    if not path.is_dir():
+        raise BundleError(f"{path}: no such folder; check the path")
+    for folder in (path, path / "bundle"):
+        if (folder / FACTS).is_file():
+            return folder
+    raise BundleError(
+        f"{path} is not a bundle: it holds no {FACTS}; a training leaves one in bundle/ of its run"
+    )
+
+
+def _peek(path: Path) -> object:
+    """The schema version of a bundle that is not verified yet, None where it cannot be told."""
+    try:
+        facts = read_json(path)
+    except BundleError:
+        return None  # the hash will tell why
+    return facts.get("schema") if isinstance(facts, dict) else None
+
+
+def _read(path: Path, limit: int) -> bytes:
+    size = path.stat().st_size
+    if size > limit:
+        raise BundleError(f"{path} has {size:,} bytes, more than the {limit:,} of any bundle's")
+    with path.open("rb") as file:
+        return file.read(limit + 1)
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    """SHA256SUMS -> {name: hash}, every name within the folder, every required file there."""
+    if not path.is_file():
+        raise BundleError(f"{path} is missing from the bundle; {AGAIN}")
+    sums = {}
+    text = _read(path, LIMITS["sums"]).decode("utf-8", "replace")
+    for number, line in enumerate(text.split("\n")[:-1], 1):
+        match = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
+        if not match:
+            raise BundleError(f"{path}, line {number}: not `hash  name`; {AGAIN}")
+        sums[match[2]] = match[1]
+    for name in sums:
+        if not inside(name):
+            raise BundleError(f"{path} names {name!r}, outside the bundle; do not use this bundle")
+    for name in REQUIRED:
+        if name not in sums:
+            raise BundleError(f"{path} does not list {name}; {AGAIN}")
+    return sums
+
+
+def inside(name: str) -> bool:
+    """Whether a file name of a bundle stays within its folder, on every system."""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and not (
+        name.startswith("/") or ".." in parts or any(c in name for c in "\\:\0")
+    )
+
+
+def _parse(folder: Path, files: frozenset[str]) -> Bundle:
+    """bundle.json -> Bundle, every field of the kind that the code behind it expects."""
+    path = folder / FACTS
+    facts = read_json(path)
+
+    def check(ok: bool, rule: str) -> None:
+        if not ok:
+            raise BundleError(f"{path}: {rule}; export the bundle again")
+
+    check(isinstance(facts, dict), "must hold an object")
+    check(facts.get("schema") == SCHEMA, f"'schema' is {facts.get('schema')!r}, must be {SCHEMA}")
+    if facts.get("task") not in TASKS:
+        raise unknown(f"task in {path}", facts.get("task"), TASKS)
+    classes = facts.get("classes")
+    check(
+        isinstance(classes, list) and len(classes) > 0 and all(isinstance(c, str) for c in classes),
+        "'classes' must be a list of names",
+    )
+    check(len(set(classes)) == len(classes), "'classes' holds a name twice")
+    network = facts.get("network")
+    check(
+        isinstance(network, dict)
+        and isinstance(network.get("name"), str)
+        and isinstance(network.get("words"), dict)
+        and network.get("classes") == len(classes)
+        and network.get("channels") in (1, 3),
+        "'network' must tell name, words, classes (the number of names) and channels (1 or 3)",
+    )
+    calibration = facts.get("calibration")
+    check(isinstance(calibration, dict), "'calibration' must be an object")
+    temperature = calibration.get("temperature")
+    check(
+        isinstance(temperature, int | float)
+        and not isinstance(temperature, bool)
+        and math.isfinite(temperature)
+        and temperature > 0,
+        "'temperature' must be a number above 0",
+    )
+    check(isinstance(facts.get("preprocess"), dict), "'preprocess' must be an object")
+    try:
+        preprocess = Preprocess.from_dict(facts["preprocess"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise BundleError(f"{path}: 'preprocess': {error}") from None
+    return Bundle(
+        folder=folder,
+        task=facts["task"],
+        network=network,
+        classes=tuple(classes),
+        preprocess=preprocess,
+        temperature=float(temperature),
+        files=files,
+        facts=facts,
+    )

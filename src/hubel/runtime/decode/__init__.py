@@ -1,0 +1,1 @@
+"""Raw scores, boxes and masks become answers here, in numpy, and nowhere else."""

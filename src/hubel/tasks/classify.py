@@ -1,0 +1,71 @@
+"""Classify: one class a picture."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from hubel.data import Loader
+from hubel.ops.normalize import Normalize
+from hubel.pictures import Preprocess
+from hubel.tasks.losses import Loss
+from hubel.tasks.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class Classify:
+    """The task of telling which of `classes` a picture shows.
+
+    Targets are class indices. The scores are `val_loss` (the loss that is trained, without
+    augmentation), `val_top1` and `val_top5`, shares of the pictures.
+    """
+
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    loss: Loss
+
+    name = "classify"
+    better = "val_top1"
+    """The score of which the highest makes the best checkpoint."""
+
+    def model(self, network: nn.Module) -> nn.Module:
+        """Pictures (N, C, H, W) in 0..255 -> logits (N, K): the normalization, then the network."""
+        return nn.Sequential(OrderedDict(normalize=Normalize(self.preprocess), network=network))
+
+    @torch.no_grad()
+    def evaluate(
+        self, model: nn.Module, loader: Loader, names: Sequence[str]
+    ) -> tuple[Outcome, dict[str, float]]:
+        """The answers for every picture of the loader, in its order, and their scores.
+
+        The model's own mode and the generators are as before afterwards.
+        """
+        training, place = model.training, next(model.parameters())
+        model.eval()
+        logits, targets, losses = [], [], []
+        for batch in loader.epoch(0):
+            out = model(batch.pictures.to(place.device))
+            truth = batch.targets.to(place.device)
+            losses.append(float(self.loss(out, truth)) * len(truth))
+            logits.append(out.double().cpu())
+            targets.append(batch.targets)
+        model.train(training)
+        answers, truths = torch.cat(logits), torch.cat(targets)  # (N, K), (N,)
+        outcome = Outcome(
+            names=tuple(names),
+            truths=truths.numpy().astype(np.int64),
+            probabilities=answers.softmax(dim=1).float().numpy(),
+            losses=F.cross_entropy(answers, truths, reduction="none").float().numpy(),
+        )
+        scores = {
+            "val_loss": sum(losses) / len(truths),
+            "val_top1": outcome.top1,
+            "val_top5": outcome.top5,
+        }
+        return outcome, scores

@@ -1,0 +1,98 @@
+"""Checkpoints: everything a training is, in one file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from hubel.runtime.files import write_whole
+
+if TYPE_CHECKING:
+    from hubel.training.loop import State
+    from hubel.training.record import Record
+
+FORMAT = 1
+
+
+def save(path: Path, state: State, record: Record) -> None:
+    """Write weights, average, optimizer, position, sums, best score, generators and the
+    records' lengths.
+
+    A full disk or a kill leaves the previous file as it was.
+    """
+    content = {
+        "format": FORMAT,
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "steps": {s.key: s.state_dict() for s in state.steps if hasattr(s, "state_dict")},
+        "position": state.position(),
+        "record": record.lengths(),
+        "generators": generators(),
+    }
+    try:
+        write_whole(path, lambda file: torch.save(content, file))
+    except RuntimeError as error:
+        # torch.save hides a failed write behind its own complaint about the file's position.
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+def restore(path: Path, state: State, record: Record) -> None:
+    """Put a training back to where the checkpoint was written, records included."""
+    content = load(path)
+    state.model.load_state_dict(content["model"])
+    state.optimizer.load_state_dict(content["optimizer"])
+    for step in state.steps:
+        if hasattr(step, "load_state_dict"):
+            step.load_state_dict(content["steps"][step.key])
+    state.restore_position(content["position"])
+    record.cut(content["record"])
+    set_generators(content["generators"])
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint without running code from it; a broken or newer one is a ValueError
+    that names it.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: not a checkpoint that can be read ({first})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else None
+        raise ValueError(
+            f"{path}: checkpoint format {found}, this Hubel reads {FORMAT}; "
+            "use the version that wrote it"
+        )
+    return content
+
+
+def generators() -> dict[str, Any]:
+    """The states of every generator a network or a user's own code may draw from."""
+    numpy = np.random.get_state(legacy=False)  # noqa: NPY002 (the global one is what foreign code uses)
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": random.getstate(),
+        "numpy": {"key": torch.from_numpy(numpy["state"]["key"].astype(np.int64)),
+                  "pos": int(numpy["state"]["pos"])},
+    }  # fmt: skip
+
+
+def set_generators(states: dict[str, Any]) -> None:
+    """The inverse of `generators`."""
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])
+    version, internal, gauss = states["python"]
+    random.setstate((version, tuple(internal), gauss))
+    key = states["numpy"]["key"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", key, states["numpy"]["pos"]))  # noqa: NPY002

@@ -1,0 +1,44 @@
+"""The device a training runs on."""
+
+from __future__ import annotations
+
+import ctypes
+
+import torch
+
+from hubel.runtime.names import unknown
+
+
+def device(name: str = "auto") -> torch.device:
+    """The device of that name; `auto` takes a GPU where there is one. A missing one is a
+    ValueError.
+    """
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if name == "auto":
+        name = next(n for n in ("cuda", "mps", "cpu") if there[n])
+    kind = name.split(":")[0]
+    if kind not in there:
+        raise unknown("device", name, [*there, "auto"])
+    if not there[kind]:
+        found = ", ".join(n for n, is_there in there.items() if is_there)
+        raise ValueError(f"device {name!r} is not there on this machine, which has: {found}")
+    return torch.device(name)
+
+
+def keep_memory() -> bool:
+    """Let glibc keep freed blocks instead of giving each back to the system.
+
+    A training step frees and takes the same large tensors again and again; with the default
+    limits each one is mapped and zeroed by the kernel anew. Measured in benchmarks/memory.py.
+    Elsewhere than on glibc: does nothing.
+    """
+    mmap_threshold, trim_threshold = -3, -1  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(mmap_threshold, 1 << 30) and mallopt(trim_threshold, (1 << 31) - 1))

@@ -1,0 +1,220 @@
+"""From a recipe, pictures and a network to a trained network: builds the fold and runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from hubel.data import Loader
+from hubel.runtime.names import bound
+from hubel.tasks.classify import Classify
+from hubel.tasks.outcome import Outcome
+from hubel.training import checkpoint, loop
+from hubel.training.device import device, keep_memory
+from hubel.training.optimizers import OPTIMIZERS, groups
+from hubel.training.progress import Quiet
+from hubel.training.recipe import Recipe
+from hubel.training.record import Record
+from hubel.training.run import Run
+from hubel.training.schedules import SCHEDULES
+from hubel.training.steps import Average, Backward, Clip, Forward, Rate, Step, Update
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Measured seconds of one training step and of one validation."""
+
+    step: float
+    validation: float
+
+    def seconds(self, steps: int, per_epoch: int) -> float:
+        """Expected seconds of a run."""
+        return steps * self.step + -(-steps // per_epoch) * self.validation
+
+    def steps(self, seconds: float, per_epoch: int) -> int:
+        """How many steps fit, at least one: a validation after each epoch and at the end is
+        taken off.
+        """
+        epochs = seconds / (per_epoch * self.step + self.validation)
+        if epochs < 1:
+            return max(1, int((seconds - self.validation) / self.step))
+        return int(epochs * per_epoch)
+
+
+class Trainer:
+    """A recipe with its pictures, task and network, ready to run.
+
+    `train` and `val` are `Pictures`, or any map-style dataset of `Sample`s or (picture, target)
+    pairs. The network must have been built already; building it under
+    `torch.manual_seed(recipe.seed)` is the caller's part.
+    """
+
+    def __init__(
+        self, recipe: Recipe, task: Classify, network: nn.Module, train: Any, val: Any
+    ) -> None:
+        keep_memory()
+        if recipe.threads:
+            torch.set_num_threads(recipe.threads)
+        self.recipe, self.task, self.val = recipe, task, val
+        self.device = device(recipe.device)
+        self.format = FORMATS[recipe.layout]
+        self.model = task.model(network).to(self.device, memory_format=self.format)
+        if len(train) < recipe.batch:
+            raise ValueError(
+                f"a batch of {recipe.batch} from {len(train)} training pictures: ragged batches "
+                "are dropped, so nothing would be trained; "
+                f"use --batch {max(1, len(train) // 4)} or less"
+            )
+        shared: dict[str, Any] = {"seed": recipe.seed, "workers": recipe.workers}
+        self._spent: dict[str, float] = {}
+        self.loader = Loader(train, batch=recipe.batch, augment=recipe.augment, **shared)
+        self.val_loader = Loader(val, batch=250, shuffle=False, drop_last=False, seed=recipe.seed)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.recipe.steps or max(1, round(self.recipe.epochs * self.loader.steps))
+
+    @property
+    def parameters(self) -> int:
+        """Trainable parameters of the network."""
+        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+
+    def state(self, model: nn.Module) -> loop.State:
+        """The fold of the recipe around a model."""
+        recipe = self.recipe
+        optimizer = bound("optimizer", OPTIMIZERS, recipe.optimizer)(
+            groups(model, decay=recipe.decay, decay_all=recipe.decay_all)
+        )
+        for group in optimizer.param_groups:
+            group["initial_lr"] = group["lr"]
+        rate = Rate(bound("schedule", SCHEDULES, recipe.schedule))
+        steps: list[Step] = [rate, Forward(self.task.loss, self.format), Backward()]
+        if recipe.clip:
+            steps.append(Clip(recipe.clip))
+        steps.append(Update())
+        if recipe.average:
+            steps.append(Average(model, recipe.average))
+        return loop.State(model, optimizer, tuple(steps), total=self.steps)
+
+    def pace(self, seconds: float = 2.0) -> Pace:
+        """Measure a step and a validation on a copy, for about `seconds` each; nothing of
+        the run is changed.
+        """
+        kept = checkpoint.generators()
+        state = self.state(copy.deepcopy(self.model))
+        times: list[float] = []
+        for batch in self.loader.epoch(0):
+            began = time.perf_counter()
+            for step in state.steps:
+                step(state, batch)
+            float(state.loss)
+            times.append(time.perf_counter() - began)
+            if sum(times) > seconds and len(times) > 3:
+                break
+        augmenting = sum(self.loader.seconds.values()) / len(times)
+        began, pictures = time.perf_counter(), 0
+        state.model.eval()
+        with torch.no_grad():
+            for batch in self.val_loader.epoch(0):
+                state.model(batch.pictures.to(self.device))
+                pictures += len(batch.targets)
+                if time.perf_counter() - began > seconds / 2:
+                    break
+        validation = (time.perf_counter() - began) * len(self.val) / pictures
+        self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
+        checkpoint.set_generators(kept)
+        return Pace(statistics.median(times[1:] or times) + augmenting, validation)
+
+    def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Outcome:
+        """Train to the end, from the last checkpoint where there is one; the answers of the
+        last weights.
+
+        Raises `loop.Stopped` after SIGINT or SIGTERM, when everything is saved.
+        """
+        state, record = self.state(self.model), Record(run.path)
+        last = run.checkpoints / "last.pt"
+        if last.exists():
+            checkpoint.restore(last, state, record)
+        else:
+            record.start()
+            torch.manual_seed(self.recipe.seed)  # for dropout; the weights were drawn before
+        names = self.names()
+
+        def validate(model: nn.Module) -> dict[str, float]:
+            return self.task.evaluate(model, self.val_loader, names)[1]
+
+        with interruptions() as stop:
+            try:
+                loop.run(
+                    state,
+                    self.loader,
+                    validate=validate,
+                    better=self.task.better,
+                    record=record,
+                    folder=run.checkpoints,
+                    watcher=watcher,
+                    stop=stop,
+                    rhythm=rhythm or loop.Rhythm(),
+                )
+            finally:
+                watcher.close()
+        self.model, self._spent = state.scored, state.spent
+        return self.task.evaluate(self.model, self.val_loader, names)[0]
+
+    @property
+    def network(self) -> nn.Module:
+        """The network without its normalization; after `fit` the one that is scored and shipped."""
+        return self.model.get_submodule("network")
+
+    def spent(self) -> dict[str, float]:
+        """Seconds of the run in read, augment, compute and validate; waiting is split as
+        the loader measured it.
+        """
+        load, measured = self._spent.get("load", 0.0), self.loader.seconds
+        total = sum(measured.values()) or 1.0
+        shares = {part: load * seconds / total for part, seconds in measured.items()}
+        return shares | {part: self._spent.get(part, 0.0) for part in ("compute", "validate")}
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the validation pictures, or their numbers."""
+        known = getattr(self.val, "names", None)
+        return tuple(known) if known is not None else tuple(str(i) for i in range(len(self.val)))
+
+
+FORMATS = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}
+
+
+@contextlib.contextmanager
+def interruptions() -> Iterator[Callable[[], bool]]:
+    """A question that turns true when the process is asked to stop (Ctrl-C, SIGTERM).
+
+    A second Ctrl-C interrupts at once. Outside the main thread, where signals cannot be taken,
+    it stays false.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

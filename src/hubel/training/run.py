@@ -1,0 +1,142 @@
+"""The run: the folder that a training leaves behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hubel.runtime.files import write_whole
+from hubel.tasks.outcome import Outcome
+from hubel.training.recipe import Recipe
+from hubel.training.record import read_results
+
+
+@dataclass(frozen=True)
+class Run:
+    """`runs/<task>/<name>/`: recipe.yaml, results.csv, metrics.jsonl, checkpoints/, bundle/,
+    report.html, errors.csv.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs: Path, recipe: Recipe, name: str | None = None) -> Run:
+        """A new folder with the recipe in it; a name that is taken gets a number, nothing
+        is overwritten.
+        """
+        base = name or "-".join(filter(None, (recipe.network, Path(recipe.data).name)))
+        base = "".join(c if c.isalnum() or c in "-_." else "-" for c in base).strip(".-") or "run"
+        number = 1
+        while True:
+            path = runs / recipe.task / (base if number == 1 else f"{base}-{number}")
+            try:
+                path.mkdir(parents=True)
+                break
+            except FileExistsError:
+                number += 1
+        run = cls(path)
+        recipe.save(run.path / "recipe.yaml")
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """An existing run, by its folder."""
+        path = Path(path)
+        if not (path / "recipe.yaml").is_file():
+            raise ValueError(f"{path}: not a run folder (it has no recipe.yaml)")
+        return cls(path)
+
+    @classmethod
+    def latest(cls, runs: Path) -> Run:
+        """The run of which a checkpoint or the recipe was written last."""
+        found = [p.parent for p in runs.glob("*/*/recipe.yaml")]
+        if not found:
+            raise ValueError(f"{runs}: no run there to resume; start one with `hubel train DATA`")
+        return cls(max(found, key=lambda p: cls(p)._touched()))
+
+    def _touched(self) -> float:
+        marks = [self.path / "recipe.yaml", *self.checkpoints.glob("*.pt")]
+        return max(mark.stat().st_mtime for mark in marks)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The complete recipe."""
+        return Recipe.load(self.path / "recipe.yaml")
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of last.pt and best.pt."""
+        return self.path / "checkpoints"
+
+    @property
+    def bundle(self) -> Path:
+        """The model that ships."""
+        return self.path / "bundle"
+
+    @property
+    def report(self) -> Path:
+        """The page to open first."""
+        return self.path / "report.html"
+
+    @property
+    def results(self) -> list[dict[str, float]]:
+        """The rows of results.csv."""
+        return read_results(self.path / "results.csv")
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """The scores of record: those of the last row, which is the last checkpoint's."""
+        last = self.results[-1]
+        return {name: value for name, value in last.items() if name.startswith("val_")}
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the network answered for every validation picture."""
+        return Outcome.load(self.path / "outcome.npz")
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything is there, the report last."""
+        return self.report.exists()
+
+    def write_json(self, name: str, value: Any) -> Path:
+        """Write a small JSON file into the run, such as environment.json."""
+        return write_whole(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def read_json(self, name: str) -> Any:
+        """Read it back."""
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Where everything lies and the scores of record, for --json."""
+        return {
+            "run": str(self.path),
+            "report": str(self.report),
+            "bundle": str(self.bundle),
+            **self.scores,
+        }
+
+    def summary(self) -> str:
+        """Where everything lies and what to do next, for people."""
+        scores = ", ".join(
+            f"{name[4:]} {value:.2%}" for name, value in self.scores.items() if "top" in name
+        )
+        return "\n".join(
+            [
+                f"Score     {scores} on {len(self.outcome.names):,} validation pictures",
+                f"Report    {self.report}",
+                f"Mistakes  {self.path / 'errors.csv'}",
+                f"Bundle    {self.bundle}",
+                f"Next      hubel predict {self.bundle} PICTURE...",
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the score and the way to the report."""
+        from html import escape
+
+        lines = (escape(line) for line in self.summary().splitlines())
+        return f"<pre>{'<br>'.join(lines)}</pre>"

@@ -1,0 +1,131 @@
+"""What a training does with a batch, as elements of a tuple: each is called with the state and the
+batch, in order.
+
+An element that carries something from step to step has `state_dict` and `load_state_dict`, and goes
+into the checkpoint under its `key`. A practice is switched off by leaving its element out.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from hubel.data import Batch
+from hubel.tasks.losses import Loss
+
+if TYPE_CHECKING:
+    from hubel.training.loop import State
+    from hubel.training.schedules import Schedule
+
+
+class Step(Protocol):
+    """An element of the fold."""
+
+    def __call__(self, state: State, batch: Batch) -> None:
+        """Read the batch and what earlier elements left in the state; change the state."""
+
+
+@dataclass
+class Rate:
+    """Learning rate of every group = the rate it was given x schedule(step / total)."""
+
+    schedule: Schedule
+
+    def __call__(self, state: State, batch: Batch) -> None:
+        """Set `lr` in the optimizer."""
+        factor = self.schedule(state.step / state.total)
+        for group in state.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+
+@dataclass
+class Forward:
+    """loss = loss(model(pictures), targets), on the model's device and in the given memory
+    layout.
+    """
+
+    loss: Loss
+    format: torch.memory_format = torch.contiguous_format
+
+    def __call__(self, state: State, batch: Batch) -> None:
+        """Leave `state.loss`, a scalar."""
+        state.model.train()
+        device = next(state.model.parameters()).device
+        pictures = batch.pictures.to(device, memory_format=self.format, non_blocking=True)
+        targets = batch.targets.to(device, non_blocking=True)
+        state.loss = self.loss(state.model(pictures), targets)
+
+
+class Backward:
+    """Gradients of the loss in every parameter."""
+
+    def __call__(self, state: State, batch: Batch) -> None:
+        """Leave the gradients in the parameters."""
+        state.loss.backward()
+        state.loss = state.loss.detach()
+
+
+@dataclass
+class Clip:
+    """g <- g * min(1, norm / |g|), |g| over all parameters: Pascanu et al. 2012 (arXiv
+    1211.5063), algorithm 1.
+    """
+
+    norm: float
+
+    def __call__(self, state: State, batch: Batch) -> None:
+        """Shorten the gradients."""
+        nn.utils.clip_grad_norm_(state.model.parameters(), self.norm)
+
+
+class Update:
+    """One step of the optimizer."""
+
+    def __call__(self, state: State, batch: Batch) -> None:
+        """Change the parameters, forget the gradients."""
+        state.optimizer.step()
+        state.optimizer.zero_grad(set_to_none=True)
+
+
+class Average:
+    """average <- d average + (1 - d) weights, d = min(decay, (1 + t) / (10 + t)), after every
+    step t.
+
+    The averaged network is the one that is scored and shipped. The ramp of d forgets the first,
+    random weights sooner. Integer buffers are copied. Source: Polyak, Juditsky 1992; the ramp
+    as in Tan, Le 2019's released code.
+    """
+
+    key = "average"
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.model = copy.deepcopy(model).requires_grad_(False)
+
+    @torch.no_grad()
+    def __call__(self, state: State, batch: Batch) -> None:
+        """Move the average towards the weights."""
+        d = min(self.decay, (1 + state.step) / (10 + state.step))
+        average, now = tensors(self.model), tensors(state.model)
+        floats = [(a, b) for a, b in zip(average, now) if a.is_floating_point()]
+        torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - d)
+        for a, b in zip(average, now):
+            if not a.is_floating_point():
+                a.copy_(b)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averaged tensors by name."""
+        return self.model.state_dict()
+
+    def load_state_dict(self, tensors: dict[str, Any]) -> None:
+        """Take up the averaged tensors."""
+        self.model.load_state_dict(tensors)
+
+
+def tensors(model: nn.Module) -> list[Tensor]:
+    """Parameters, then buffers."""
+    return [*model.parameters(), *model.buffers()]

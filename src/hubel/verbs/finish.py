@@ -1,0 +1,149 @@
+"""What a finished training leaves behind: answers, errors.csv, environment, bundle and, last, the
+report.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hubel.analysis.errors import write_errors
+from hubel.export.bundle import write_bundle
+from hubel.networks.account import account
+from hubel.pictures import read_picture
+from hubel.report import write_report
+from hubel.runtime.machine import environment
+from hubel.tasks.outcome import Outcome
+from hubel.training.fit import Trainer
+from hubel.training.run import Run
+
+if TYPE_CHECKING:
+    from hubel.verbs.train import Gathered
+
+GOLDEN = 6
+EXAMPLES = 48
+
+
+def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> None:
+    """Write everything but the checkpoints. It can be repeated: a run that was killed here is
+    finished by --resume.
+    """
+    outcome.save(run.path / "outcome.npz")
+    write_errors(run.path / "errors.csv", outcome, gathered.classes)
+    machine = environment() | {"threads": torch.get_num_threads()}
+    run.write_json("environment.json", machine)
+    findings = [dataclasses.asdict(f) for f in gathered.findings]
+    run.write_json("findings.json", findings)
+    _bundle(run, trainer, outcome, gathered)
+
+    recipe, data = trainer.recipe, gathered.data
+    preprocess = trainer.task.preprocess
+    counts = gathered.counts.get("train") or _count(gathered)
+    size = (preprocess.channels, *preprocess.input_size)
+    write_report(
+        run.report,
+        title=run.path.name,
+        recipe=recipe.to_dict(),
+        results=run.results,
+        outcome=outcome,
+        classes=list(gathered.classes),
+        validation=_Drawn(gathered.val),
+        examples=_examples(trainer),
+        findings=[(f.name, f.kind, f.message) for f in gathered.findings],
+        facts={
+            "network": recipe.network,
+            "parameters": trainer.parameters,
+            "macs": account(trainer.network, size).macs,
+            "data": data.name if data else "your own data sets",
+            "split": data.split if data else "as given",
+            "pictures_per_class": list(counts.values()),
+            "machine": f"{machine['processor']}, {machine['threads']} threads, {machine['system']}",
+            "versions": {k: v for k, v in machine["versions"].items() if v},
+            "command": f"hubel train --recipe {run.path / 'recipe.yaml'}",
+        },
+        seconds=trainer.spent(),
+    )
+
+
+def _bundle(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> None:
+    recipe, data = trainer.recipe, gathered.data
+    last = run.results[-1]
+    write_bundle(
+        run.bundle,
+        trainer.network,
+        preprocess=trainer.task.preprocess,
+        classes=gathered.classes,
+        network={
+            "name": recipe.network,
+            "words": dict(recipe.words),
+            "classes": len(gathered.classes),
+            "channels": trainer.task.preprocess.channels,
+        },
+        golden=_golden(outcome, gathered),
+        training={
+            "recipe": recipe.to_dict(),
+            "epochs": last["epoch"],
+            "steps": last["step"],
+            "seconds": last["seconds"],
+        },
+        scores={"pictures": len(outcome.names), **run.scores},
+        data={
+            "name": data.name if data else "own data sets",
+            "licence": data.licence if data else None,
+            "fingerprint": data.fingerprint if data else None,
+            "train": len(gathered.train),
+            "val": len(gathered.val),
+        },
+    )
+
+
+def _golden(outcome: Outcome, gathered: Gathered) -> list[tuple[str, NDArray[np.uint8]]]:
+    """A few validation pictures as they are before preprocessing, spread over the classes."""
+    order = np.argsort(outcome.truths, kind="stable")
+    chosen = order[np.linspace(0, len(order) - 1, min(GOLDEN, len(order))).round().astype(int)]
+    if gathered.data is None:
+        return [(outcome.names[i], _Drawn(gathered.val)[i]) for i in chosen]
+    source = gathered.data.val
+    place = {name: i for i, name in enumerate(source.names)}
+    return [(outcome.names[i], read_picture(source.read(place[outcome.names[i]]))) for i in chosen]
+
+
+def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[int]]:
+    """The first training pictures as the network gets them, before normalization: uint8 (n, H,
+    W, C).
+    """
+    pictures: list[Any] = []
+    labels: list[int] = []
+    for batch in trainer.loader.epoch(0):
+        pictures.append(batch.pictures.float().round().clamp(0, 255).byte())
+        labels += batch.targets.tolist()
+        if len(labels) >= EXAMPLES:
+            break
+    shown = torch.cat(pictures)[:EXAMPLES].permute(0, 2, 3, 1).numpy()
+    return shown, labels[: len(shown)]
+
+
+def _count(gathered: Gathered) -> dict[str, int]:
+    targets = [int(gathered.train[i].target) for i in range(len(gathered.train))]
+    return dict(
+        zip(gathered.classes, np.bincount(targets, minlength=len(gathered.classes)).tolist())
+    )
+
+
+class _Drawn:
+    """A data set as a sequence of uint8 (H, W, C) pictures."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, i: int) -> NDArray[np.uint8]:
+        from hubel.data.loader import as_sample
+
+        return as_sample(self.dataset[int(i)], int(i)).picture

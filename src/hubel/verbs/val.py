@@ -1,0 +1,95 @@
+"""Score a bundle on data, or prove that it runs here as it did where it was written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from hubel.runtime.golden import Replay, replay
+from hubel.runtime.predictor import Predictor, load
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of a bundle on data; accuracies are shares, 0..1.
+
+    `interval` holds the true top-1 with 95 % confidence (Wilson). `per_class` tells for every class
+    how many pictures it has and how many of them were answered right. `left_out` are the pictures
+    that could not be read, with the reason.
+    """
+
+    bundle: str
+    data: str
+    split: str
+    pictures: int
+    top1: float
+    top5: float
+    interval: tuple[float, float]
+    per_class: dict[str, tuple[int, int]]
+    left_out: dict[str, str]
+
+
+def val(
+    bundle: str | os.PathLike[str],
+    data: Any = None,
+    *,
+    golden: bool = False,
+    batch: int = 32,
+    engine_threads: int | None = None,
+) -> Scores | Replay:
+    """Score a bundle on the validation part of `data`, or replay its golden pictures.
+
+    `data` is what open_data takes, or what it gives; its classes are matched by name. Needs
+    `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError for a bundle or
+    data that cannot be used.
+    """
+    if golden == (data is not None):
+        raise ValueError("val takes data to score on, or golden (--golden); give one of them")
+    predictor = load(bundle, threads=engine_threads)
+    return replay(predictor) if golden else score(predictor, data, batch)
+
+
+def score(predictor: Predictor, data: Any, batch: int) -> Scores:
+    """Send the validation pictures through the bundle's own engine."""
+    import numpy as np
+
+    from hubel.analysis.errors import confusion, per_class, wilson
+    from hubel.data import Data, decode, open_data
+    from hubel.tasks.outcome import Outcome
+
+    opened = data if isinstance(data, Data) else open_data(data)
+    classes = predictor.bundle.classes
+    strange = sorted(set(opened.classes) - set(classes))
+    if strange:
+        raise ValueError(
+            f"{opened.where} has classes that the bundle does not know: {', '.join(strange)}; "
+            f"it knows {', '.join(classes)}"
+        )
+    pictures, findings = decode(opened.val, predictor.bundle.preprocess)
+    places = np.array([classes.index(name) for name in opened.classes])
+    truths = places[np.asarray(pictures.targets)]
+    arrays = pictures.arrays  # uint8 (N, H, W, 1 or 3)
+    colour = np.broadcast_to(arrays, (*arrays.shape[:3], 3))  # grey: three equal channels
+    probabilities = predictor.probabilities(predictor.scores(colour, batch))  # (N, classes)
+    own = probabilities[np.arange(len(truths)), truths]
+    outcome = Outcome(
+        names=tuple(pictures.names),
+        truths=truths,
+        probabilities=probabilities,
+        losses=-np.log(np.maximum(own, np.finfo(np.float64).tiny)),
+    )
+    return Scores(
+        bundle=str(predictor.bundle.folder),
+        data=str(opened.where),
+        split=str(opened.split),
+        pictures=len(truths),
+        top1=outcome.top1,
+        top5=outcome.top5,
+        interval=wilson(int(outcome.right.sum()), len(truths)),
+        per_class={
+            name: (row.pictures, row.right)
+            for name, row in zip(classes, per_class(confusion(outcome)))
+        },
+        left_out={finding.name: finding.message for finding in findings},
+    )

@@ -1,0 +1,84 @@
+"""The same tensors give the same outputs here, in torchvision and in timm, wherever these are installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+
+import pytest
+import torch
+
+from hubel import networks
+from hubel.weights import load
+
+OPERATORS = ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d")
+
+
+@pytest.fixture(scope="module")
+def peers():
+    """{library: {name: constructor}}, of the names that Hubel has too."""
+    if not all(importlib.util.find_spec(name) for name in ("torchvision", "timm")):
+        pytest.skip("torchvision and timm are not installed; they are compared where they are")
+    # A torchvision without its compiled operators wants their names only.
+    try:
+        torch.ops.torchvision.nms  # noqa: B018
+    except AttributeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for operator in OPERATORS:
+            library.define(f"{operator}(Tensor x) -> Tensor")
+            library.define(f"_{operator}_backward(Tensor x) -> Tensor")
+        peers.library = library
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import timm
+        import torchvision
+    known = set(networks.names())
+    return {
+        "torchvision": {
+            name: lambda name=name: torchvision.models.get_model(name, weights=None)
+            for name in torchvision.models.list_models(module=torchvision.models)
+            if name in known
+        },
+        "timm": {name: lambda name=name: timm.create_model(name) for name in timm.list_models() if name in known},
+    }
+
+
+def shake(model: torch.nn.Module, seed: int) -> None:
+    """Weights as constructed, norms and their statistics by chance."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, x in model.state_dict().items():
+            if name.endswith("num_batches_tracked") or x.ndim > 1:
+                continue
+            if name.endswith("running_var"):
+                x.uniform_(0.5, 2, generator=generator)
+            elif name.endswith("weight"):
+                x.uniform_(0.5, 1.2, generator=generator)
+            else:
+                x.uniform_(-0.2, 0.2, generator=generator)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
+def test_outputs_equal(peers, library, capsys):
+    far = []
+    for name, construct in peers[library].items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = construct().eval()
+        shake(model, seed=len(name))
+        ours = networks.create(name).eval()
+        report = load(ours, model.state_dict())
+        if report.new or report.skipped:
+            far.append(f"{name}: {report}")
+            continue
+        for height, width in ((ours.spec.size, ours.spec.size), (ours.spec.size - 32, ours.spec.size + 32)):
+            x = torch.randn(1, 3, height, width)
+            with torch.inference_mode():
+                theirs, mine = model(x), ours(x)
+            error = ((theirs - mine).abs().max() / theirs.abs().max()).item()
+            if not error < 1e-5:
+                far.append(f"{name} at {height}x{width}: {error:.1e}")
+    with capsys.disabled():
+        print(f"\n{library}: compared {len(peers[library])} names")
+    assert not far, "\n".join(far)
