@@ -35,7 +35,7 @@ def digits() -> list[tuple[str, np.ndarray]]:
 
 @pytest.fixture(scope="session")
 def made_bundle(tmp_path_factory, digits) -> Path:
-    """A bundle of LeNet-5 with weights by chance, not to be changed; `bundle` is a copy that may be."""
+    """A bundle of LeNet-5 with weights by chance; `bundle` is a copy that may be changed."""
     import torch
 
     from hubel.export.bundle import write_bundle

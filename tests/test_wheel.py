@@ -30,7 +30,7 @@ def wheel(tmp_path_factory) -> Path:
             shutil.copytree(source, tree / part, ignore=ignore)
         elif source.exists():
             shutil.copy(source, tree)
-    pip("wheel", "--no-deps", "--no-build-isolation", "-w", tree / "dist", tree)
+    pip("wheel", "--no-deps", "-w", tree / "dist", tree)
     (made,) = (tree / "dist").glob("hubel-*.whl")
     return made
 
@@ -42,7 +42,7 @@ def environment(wheel, tmp_path_factory) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     scripts = folder / ("Scripts" if os.name == "nt" else "bin")
     python = scripts / ("python.exe" if os.name == "nt" else "python")
-    pip("--python", python, "install", "-c", ROOT / "constraints.txt", wheel)
+    pip("--python", python, "install", "--no-compile", "-c", ROOT / "constraints.txt", wheel)
     return scripts
 
 

@@ -1,6 +1,7 @@
 """Hubel: the whole convolutional network, from the first filter to the model in service.
 
-The public names are loaded when they are first used, so that `import hubel` costs nothing and needs no torch.
+The public names are loaded when they are first used, so that `import hubel` costs nothing and needs
+no torch.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ PUBLIC = {
     "create": "hubel.networks",
     "load": "hubel.runtime",
     "train": "hubel.verbs.train",
+    "plan": "hubel.verbs.train",
     "predict": "hubel.verbs.predict",
     "val": "hubel.verbs.val",
     "doctor": "hubel.verbs.doctor",
@@ -25,7 +27,7 @@ PUBLIC = {
 }
 """Public name -> the module it stands in."""
 
-__all__ = [*PUBLIC, "__version__"]  # noqa: PLE0604, F822
+__all__ = [*PUBLIC, "__version__"]
 
 if TYPE_CHECKING:
     from hubel.data import open_data as open_data
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from hubel.verbs.demo import demo as demo
     from hubel.verbs.doctor import doctor as doctor
     from hubel.verbs.predict import predict as predict
+    from hubel.verbs.train import plan as plan
     from hubel.verbs.train import train as train
     from hubel.verbs.val import val as val
 

@@ -114,7 +114,7 @@ def test_torch_and_the_runtime_agree(tmp_path, files, channels):
 
 
 def spread(network: torch.nn.Module, pictures: torch.Tensor) -> None:
-    """Statistics and logits as a trained network has them, where chance alone gives all the same."""
+    """Statistics and logits as a trained network has them; chance alone gives all the same."""
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 1.0  # the statistics of one pass

@@ -171,7 +171,7 @@ def test_a_new_bundle_takes_the_place_of_an_old_one(tmp_path):
     write(folder, trained(), scores={"top1": 0.75})
     assert Bundle.open(folder).facts["scores"] == {"top1": 0.75}
     assert not (folder / "left.txt").exists()
-    assert os.listdir(tmp_path) == ["b"]
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]
 
 
 def test_another_folder_is_left_alone(tmp_path):
@@ -222,7 +222,7 @@ class Moody(Small):
 def test_what_cannot_be_written_leaves_nothing(tmp_path, module, changes, message):
     with pytest.raises(ValueError, match=message):
         write(tmp_path / "b", module(), **changes)
-    assert os.listdir(tmp_path) == []
+    assert not list(tmp_path.iterdir())
 
 
 KILLED = """
@@ -246,7 +246,9 @@ def test_a_killed_export_leaves_the_old_bundle(tmp_path):
 
 
 def test_the_bundle_says_what_it_was_given(tmp_path):
-    folder = write(tmp_path / "deep" / "b", trained(), data={"licence": "CC0"}, training={"epochs": 3})
+    folder = write(
+        tmp_path / "deep" / "b", trained(), data={"licence": "CC0"}, training={"epochs": 3}
+    )
     facts = Bundle.open(folder).facts
     assert facts["licences"] == {"hubel": "Apache-2.0", "data": "CC0"}
     assert facts["training"] == {"epochs": 3}

@@ -57,12 +57,14 @@ def test_a_newer_schema_asks_for_a_newer_hubel(bundle, reseal, sealed):
     change(bundle, schema=2)
     if sealed:
         reseal(bundle)
-    with pytest.raises(BundleError, match=r"schema version 2, newer than this Hubel.*upgrade hubel"):
+    with pytest.raises(
+        BundleError, match=r"schema version 2, newer than this Hubel.*upgrade hubel"
+    ):
         Bundle.open(bundle)
 
 
 def test_what_is_no_bundle(tmp_path):
-    with pytest.raises(BundleError, match="not a bundle: it holds no bundle.json"):
+    with pytest.raises(BundleError, match=r"not a bundle: it holds no bundle.json"):
         Bundle.open(tmp_path)
     with pytest.raises(BundleError, match="no such folder"):
         Bundle.open(tmp_path / "nowhere")
@@ -133,7 +135,19 @@ def test_a_huge_json_is_not_read(bundle, reseal):
         ({"calibration": {"temperature": float("nan")}}, "'temperature'"),
         ({"calibration": {"temperature": "1"}}, "'temperature'"),
         ({"calibration": None}, "'calibration'"),
+        (
+            {
+                "network": {
+                    "name": "lenet5",
+                    "words": {"weights": "/etc/passwd"},
+                    "classes": 10,
+                    "channels": 1,
+                }
+            },
+            "'words'",
+        ),
         ({"preprocess": None}, "'preprocess'"),
+        ({"preprocess": {"size": [90_000, 90_000]}}, "more than 100,000,000 pixels"),
         ({"preprocess": {"size": [28, -1]}}, "'preprocess': size"),
         ({"preprocess": {"size": [28, 28], "run": "x"}}, "unknown word 'run'"),
     ],

@@ -43,5 +43,5 @@ def test_a_graph_of_another_form(bundle, reseal, field, name):
             names[:] = ["other" if n == name else n for n in names]
     onnx.save(model, bundle / "model.onnx")
     reseal(bundle)
-    with pytest.raises(BundleError, match="has inputs and outputs .*other"):
+    with pytest.raises(BundleError, match=r"has inputs and outputs .*other"):
         load(bundle)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +87,8 @@ def test_a_file_cut_short(tmp_path, made_bundle, share):
 def test_any_bytes_give_an_answer_or_a_value_error(tmp_path_factory, content):
     path: Path = tmp_path_factory.getbasetemp() / "any.onnx"
     path.write_bytes(content)
-    try:
+    with contextlib.suppress(ValueError):
         assert has_external_tensors(path) in (True, False)
-    except ValueError as error:
-        assert "ONNX" in str(error)
 
 
 def test_deep_nesting_needs_no_recursion(tmp_path):

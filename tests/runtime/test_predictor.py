@@ -62,7 +62,9 @@ def test_temperature_is_applied(bundle, reseal, digits):
     warm = load(bundle)
     picture = warm.bundle.preprocess(digits[0][1])
     z = warm.scores([picture])[0].astype(float) / 4
-    assert warm.predict(digits[0][1]).confidence == pytest.approx((np.exp(z) / np.exp(z).sum()).max())
+    assert warm.predict(digits[0][1]).confidence == pytest.approx(
+        (np.exp(z) / np.exp(z).sum()).max()
+    )
 
 
 def test_a_folder_is_answered_in_order_whatever_the_batch(predictor, folder):
@@ -77,8 +79,15 @@ def test_a_folder_is_answered_in_order_whatever_the_batch(predictor, folder):
 def test_a_broken_picture_does_not_stop_a_list(predictor, folder, digits):
     empty = folder / "empty.png"
     empty.touch()
-    answers = predictor.predict([digits[0][1], empty, folder / "nowhere.png", digits[1][1]], batch=2)
-    assert [a.name for a in answers] == ["picture 1", str(empty), str(folder / "nowhere.png"), "picture 4"]
+    answers = predictor.predict(
+        [digits[0][1], empty, folder / "nowhere.png", digits[1][1]], batch=2
+    )
+    assert [a.name for a in answers] == [
+        "picture 1",
+        str(empty),
+        str(folder / "nowhere.png"),
+        "picture 4",
+    ]
     assert [a.error is None for a in answers] == [True, False, False, True]
     assert answers[1] == Answer(str(empty), error="is empty (0 bytes); restore or remove it")
     assert answers[3].top == predictor.predict(digits[1][1]).top
@@ -113,7 +122,11 @@ def test_scores_of_none(predictor):
 
 @pytest.mark.parametrize(
     "pictures",
-    [np.zeros((1, 32, 32, 3), np.float32), np.zeros((1, 28, 28, 3), np.uint8), np.zeros((1, 32, 32, 1), np.uint8)],
+    [
+        np.zeros((1, 32, 32, 3), np.float32),
+        np.zeros((1, 28, 28, 3), np.uint8),
+        np.zeros((1, 32, 32, 1), np.uint8),
+    ],
 )
 def test_scores_refuse_what_is_not_prepared(predictor, pictures):
     with pytest.raises(ValueError, match="prepare them with its Preprocess"):

@@ -50,45 +50,43 @@ def train(
 ) -> None:
     """Train on pictures; leaves a run folder with a report and a bundle."""
     import json
+    from typing import Any
 
     from hubel.training.loop import Rhythm, Stopped
-    from hubel.verbs.train import Plan, resume_run
+    from hubel.verbs.train import plan
     from hubel.verbs.train import train as verb
 
-    given = {
-        "epochs": epochs, "minutes": minutes, "batch": batch, "lr": lr, "size": size, "seed": seed,
-        "val": val,        "workers": workers, "threads": threads, "device": device,
-    }  # fmt: skip
-    changes = {field: value for field, value in given.items() if value is not None}
+    options: dict[str, Any] = {
+        "epochs": epochs,
+        "minutes": minutes,
+        "batch": batch,
+        "lr": lr,
+        "size": size,
+        "seed": seed,
+        "val": val,
+        "workers": workers,
+        "threads": threads,
+        "device": device,
+        "network": network,
+        "recipe": recipe,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    if not augment:
+        given["augment"] = ()
+    if resume and given:
+        raise typer.BadParameter(f"a resumed run keeps its recipe; leave out: {', '.join(given)}")
+    given["download"] = download
+    if dry_run:
+        expected = plan(data, **given)
+        print(json.dumps(expected.to_dict(), indent=2) if as_json else expected)
+        return
+    where: dict[str, Any] = {"resume": data or True} if resume else {"data": data, "name": name}
     progress = "quiet" if as_json else "auto"
     rhythm = Rhythm(save_steps=save_every)
     try:
-        if resume:
-            if changes or network or recipe:
-                words = ", ".join(
-                    [*changes, *(["network"] if network else []), *(["recipe"] if recipe else [])]
-                )
-                raise typer.BadParameter(f"a resumed run keeps its recipe; leave out: {words}")
-            result = resume_run(data, runs=runs, progress=progress, rhythm=rhythm)
-        elif data is None:
-            raise typer.BadParameter(
-                "give the DATA to train on, such as a folder with a folder per class"
-            )
-        else:
-            if not augment:
-                changes["augment"] = ()
-            result = verb(
-                data, network=network, recipe=recipe, runs=runs, name=name, dry_run=dry_run,
-                download=download, progress=progress, rhythm=rhythm, **changes,
-            )  # fmt: skip
+        run = verb(**where, runs=runs, progress=progress, rhythm=rhythm, **given)
     except Stopped as stop:
-        typer.echo(
-            f"Stopped; everything is saved. Go on with: hubel train --resume {stop}", err=True
-        )
+        message = f"Stopped; everything is saved. Go on with: hubel train --resume {stop}"
+        typer.echo(message, err=True)
         raise typer.Exit(130) from None
-    if as_json:
-        print(json.dumps(result.to_dict(), indent=2))
-    elif isinstance(result, Plan):
-        print(result)
-    else:
-        print(result.summary())
+    print(json.dumps(run.to_dict(), indent=2) if as_json else run.summary())

@@ -9,6 +9,7 @@ of (seed, epoch, index) alone. The whole batch is done at once.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -159,9 +160,9 @@ class Elastic:
     def __call__(self, pictures: Tensor, u: np.ndarray) -> Tensor:
         """Same shape, float32."""
         h, w = pictures.shape[2:]
-        knots = torch.from_numpy(((2 * u - 1) * self.pixels).astype(np.float32))
-        knots = knots.view(-1, 2, self.cells, self.cells)
-        moved = F.interpolate(knots, size=(h, w), mode="bicubic", align_corners=True)
+        knots = ((2 * u - 1) * self.pixels).reshape(-1, 2, self.cells, self.cells)
+        moved = _cubic(self.cells, h) @ knots @ _cubic(self.cells, w).T  # (N, 2, h, w)
+        moved = torch.from_numpy(moved.astype(np.float32))
         from_x, from_y = _centred(w)[None, None, :] + moved[:, 0], moved[:, 1]
         return _sample(pictures, from_x, _centred(h)[None, :, None] + from_y, self.fill)
 
@@ -293,6 +294,14 @@ def _sample(pictures: Tensor, from_x: Tensor, from_y: Tensor, fill: Fill | None)
         return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
     outer = _fill(fill, pictures)
     return F.grid_sample(pictures - outer, grid, align_corners=False) + outer
+
+
+@functools.cache
+def _cubic(knots: int, length: int) -> np.ndarray:
+    """What each knot counts at each pixel under cubic interpolation (length, knots)."""
+    one_by_one = torch.eye(knots, dtype=torch.float64)[None, None]
+    shape = (length, knots)
+    return F.interpolate(one_by_one, shape, mode="bicubic", align_corners=True)[0, 0].numpy()
 
 
 def _centred(length: int) -> Tensor:

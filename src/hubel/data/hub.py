@@ -5,6 +5,7 @@ The network is used only where `download` was asked for.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hubel.data.cache import cache_folder
+from hubel.data.layout import SPLITS
 from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.names import unknown
 
@@ -59,7 +61,7 @@ def _is_hub_name(name: str) -> bool:
 
 
 def _no_such_path(name: str) -> ValueError:
-    """An error with the names near the first part of the path that does not exist."""
+    """An error with the names that are near the first part of the path that does not exist."""
     path = Path(name)
     for parent in reversed(path.parents):
         lower = path.parts[len(parent.parts)]
@@ -67,7 +69,9 @@ def _no_such_path(name: str) -> ValueError:
             beside = [other.name for other in parent.iterdir() if not other.name.startswith(".")]
             if parent == Path() and path.parts == (lower,):
                 return unknown("data set", name, [*beside, *NAMES, "digits"])
-            return ValueError(f"{name}: {unknown('folder or file', lower, beside)} in {parent}")
+            near = difflib.get_close_matches(lower, beside, n=3)
+            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "check the path"
+            return ValueError(f"{name}: there is no {lower!r} in {parent.resolve()}; {hint}")
     return ValueError(f"{name}: does not exist or may not be read; check the path")
 
 
@@ -122,7 +126,8 @@ def _listing(api: Any, repository: str) -> tuple[Any, list[Any]]:
         files = [file for file in info.siblings if file.rfilename.endswith(".parquet")]
     if not files:
         raise ValueError(f"{repository}: the hub has no parquet files of it; fetch it by hand")
-    sets = {PurePosixPath(file.rfilename).parts[0] for file in files if "/" in file.rfilename}
+    tops = {PurePosixPath(file.rfilename).parts[0] for file in files if "/" in file.rfilename}
+    sets = tops - SPLITS.keys()
     if len(sets) > 1:
         rule = "fetch one of them by hand and give its folder"
         raise ValueError(
@@ -137,7 +142,7 @@ def _listing(api: Any, repository: str) -> tuple[Any, list[Any]]:
 
 
 def _checked(path: Path, file: Any) -> dict[str, Any]:
-    """Size and SHA-256 of a fetched file. ValueError, and the file removed, if it is another one."""
+    """Size and SHA-256 of a fetched file; ValueError, and the file removed, if it is another."""
     digest, expected = sha256(path), file.lfs.sha256 if file.lfs else None
     if expected is None:  # a small file, for which the hub gives git's hash
         content = path.read_bytes()

@@ -117,8 +117,8 @@ def load_module(
     if module is None:
         if ":" in bundle.name:
             raise ValueError(
-                f"the network {bundle.name!r} is code of its own, which no bundle may start; build it "
-                "yourself and hand it in as `module`"
+                f"the network {bundle.name!r} is code of its own, which no bundle may start; build "
+                "it yourself and hand it in as `module`"
             )
         sizes = {key: bundle.network[key] for key in ("classes", "channels")}
         with torch.device("meta"):  # nothing is allocated before the shapes are known to be right

@@ -31,7 +31,10 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "## Data",
         _table(facts["data"]) if facts["data"] else "Nothing was recorded.",
         "## Training",
-        _table(facts["training"]) if facts["training"] else "Nothing was recorded.",
+        _table({k: v for k, v in facts["training"].items() if not isinstance(v, dict)})
+        + "\n\nThe whole recipe stands in `bundle.json`."
+        if facts["training"]
+        else "Nothing was recorded.",
         "## Limits",
         "The model knows the classes above and nothing else: for a picture of anything else it "
         "names one of them too. Its probabilities are those of a softmax"

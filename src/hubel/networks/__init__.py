@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -106,11 +107,16 @@ def _own(name: str, given: Mapping[str, Any]) -> nn.Module:
         ) from None
     except AttributeError:
         raise ValueError(f"network {name!r}: {where} has no {what!r}") from None
-    made = build(**given)
-    if isinstance(made, Spec):
-        return Network(made)
+    parameters = inspect.signature(build).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    taken = {word: x for word, x in given.items() if takes_all or word in parameters}
+    rest = given.keys() - taken.keys()
+    made = build(**taken)
+    if isinstance(made, Spec) and rest <= {"classes", "channels"}:
+        return Network(made.given(**{word: given[word] for word in rest}))
+    if rest:
+        raise ValueError(f"network {name!r}: {what} takes no {', '.join(sorted(rest))}")
     if not isinstance(made, nn.Module):
-        raise ValueError(
-            f"network {name!r} gave a {type(made).__name__}; it must give a module or a Spec"
-        )
+        kind = type(made).__name__
+        raise ValueError(f"network {name!r} gave a {kind}; it must give a module or a Spec")
     return made

@@ -79,16 +79,26 @@ def account(module: nn.Module, size: tuple[int, int, int]) -> Account:
     evaluation. Raises ValueError where the arithmetic does not allow the size, with the layer and
     the reason.
     """
-    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
-    on_meta = {
-        name: torch.empty_like(x, device="meta") for name, x in tensors.items() if not x.is_meta
-    }
+    on_meta: dict[str, Tensor] = {}
+    twins: dict[int, Tensor] = {}  # one stand-in for a tensor that several modules share
+    walk = _Walk()
+    for name, part in module.named_modules():
+        for key, x in (*part._parameters.items(), *part._buffers.items()):
+            if x is None:
+                continue
+            path = f"{name}.{key}" if name else key
+            if key in part._parameters and id(x) not in twins:
+                walk.unmet[path] = x.numel()
+            stand_in = twins.setdefault(
+                id(x), x if x.is_meta else torch.empty_like(x, device="meta")
+            )
+            if stand_in is not x:
+                on_meta[path] = stand_in
     picture = torch.empty((1, *size), device="meta", dtype=_dtype(module))
     picture.place = Place(Axis(size[1]), Axis(size[2]))  # type: ignore[attr-defined]
-    walk = _Walk()
     with torch.no_grad(), _evaluating(module), walk.watching(module):
         try:
-            functional_call(module, on_meta, picture) if on_meta else module(picture)
+            functional_call(module, on_meta, picture, tie_weights=False)
         except (RuntimeError, ValueError) as error:
             where = f"{walk.name} of " if walk.name else ""
             raise ValueError(
@@ -109,7 +119,7 @@ class _Walk(TorchFunctionMode):
         self.stack: list[str] = []
         self.inside = 0  # layers entered and not left
         self.macs = 0
-        self.counted: set[str] = set()
+        self.unmet: dict[str, int] = {}  # parameters that no layer has used so far
 
     @property
     def name(self) -> str:
@@ -150,9 +160,9 @@ class _Walk(TorchFunctionMode):
             self.shapes[name] = shape
             if place is not None:
                 self.places[name] = place
-            own = dict(part.named_parameters(recurse=whole))
-            params = sum(p.numel() for key, p in own.items() if prefix + key not in self.counted)
-            self.counted.update(prefix + key for key in own)
+            params = sum(
+                self.unmet.pop(prefix + key, 0) for key, _ in part.named_parameters(recurse=whole)
+            )
             if params or (whole and not isinstance(part, (nn.Identity, nn.Sequential))):
                 count = getattr(part, "macs", None)
                 macs = count(out) if count else self.macs
@@ -194,10 +204,9 @@ class _Walk(TorchFunctionMode):
         """
         for name, part in module.named_modules():
             prefix = f"{name}." if name else ""
-            own = {prefix + key: p for key, p in part.named_parameters(recurse=False)}
-            numbers = sum(p.numel() for key, p in own.items() if key not in self.counted)
-            if numbers:
-                yield Row(name, f"{type(part).__name__} (not in this pass)", (), numbers, 0, None)
+            params = sum(self.unmet.pop(prefix + key, 0) for key in part._parameters)
+            if params:
+                yield Row(name, f"{type(part).__name__} (not in this pass)", (), params, 0, None)
 
 
 def _is_whole(part: nn.Module) -> bool:

@@ -158,7 +158,7 @@ class Network(nn.Module):
         height, width = x.shape[2:]
         if self._takes(height, width):
             return error
-        least = self._least()
+        least = self.least()
         if min(height, width) < least:
             return ValueError(
                 f"pictures of {height}x{width} are too small for {name}: the least size is "
@@ -177,7 +177,7 @@ class Network(nn.Module):
             return False
         return True
 
-    def _least(self) -> int:
+    def least(self) -> int:
         """The side of the smallest square picture that the arithmetic allows."""
         high = 1
         while high < self.spec.size and not self._takes(high, high):

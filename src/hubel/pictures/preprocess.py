@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -55,8 +56,16 @@ class Preprocess:
     background: int = 255
 
     def __post_init__(self) -> None:
+        choices: list[tuple[str, Any, tuple[Any, ...]]] = [
+            ("fit", self.fit, ("crop", "squash", "pad")),
+            ("filter", self.filter, tuple(FILTERS)),
+            ("channels", self.channels, (1, 3)),
+        ]
+        for name, value, known in choices:
+            if value not in known:
+                raise ValueError(f"{name}={value!r}; it is one of {', '.join(map(str, known))}")
         for name, default in (("mean", 0.0), ("std", 1.0)):  # by default pixels / 255
-            values = tuple(map(float, _sequence(name, getattr(self, name))))
+            values = tuple(_number(name, value) for value in _sequence(name, getattr(self, name)))
             object.__setattr__(self, name, values or (default,) * self.channels)
         object.__setattr__(self, "size", tuple(_sequence("size", self.size)))
         whole = [("pad", self.pad, 0, 10_000), ("fill", self.fill, 0, 255)]
@@ -67,15 +76,7 @@ class Preprocess:
                 raise ValueError(f"{name}={value!r}; a whole number in {low}..{high} is needed")
         if len(self.size) != 2:
             raise ValueError(f"size={self.size}; it is (height, width)")
-        choices: list[tuple[str, Any, tuple[Any, ...]]] = [
-            ("fit", self.fit, ("crop", "squash", "pad")),
-            ("filter", self.filter, tuple(FILTERS)),
-            ("channels", self.channels, (1, 3)),
-        ]
-        for name, value, known in choices:
-            if value not in known:
-                raise ValueError(f"{name}={value!r}; it is one of {', '.join(map(str, known))}")
-        if not 0 < self.crop <= 1:
+        if not 0 < _number("crop", self.crop) <= 1:
             raise ValueError(f"crop={self.crop!r}; it is the share that is kept, in 0..1")
         for name in ("mean", "std"):
             if len(getattr(self, name)) != self.channels:
@@ -170,3 +171,9 @@ def _sequence(name: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, (tuple, list)):
         raise ValueError(f"{name}={value!r}; a list of numbers is needed")
     return tuple(value)
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{name}={value!r}; a number is needed")
+    return float(value)

@@ -72,12 +72,12 @@ def read_picture(
 
     EXIF orientation is applied. Palette, grey, 1-bit, CMYK and YCbCr pictures are converted by
     Pillow without colour profiles. Transparent pixels are laid over a background of the given
-    grey. 16-bit grey (and Pillow's 32-bit integer mode, which must hold 16-bit values) is scaled
-    by its full range, 0..65535 -> 0..255, rounded; floating point by 0..1 -> 0..255, rounded, and
-    refused outside 0..1. Pillow keeps the high byte of 16-bit colours.
+    grey. 16-bit grey (and Pillow's 32-bit integers, which must be 16-bit values) is scaled by its
+    full range, 0..65535 -> 0..255, rounded; floating point by 0..1 -> 0..255, rounded, and refused
+    outside 0..1. Of 16-bit colours Pillow keeps the high byte.
 
-    Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), of bool, uint8, uint16, int32 or floating
-    point, taken as upright and scaled the same way.
+    Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), of bool, uint8, uint16 or floating point,
+    taken as upright and scaled the same way.
 
     The pixel limit is checked against the header, before anything is decoded. Raises PictureError
     for whatever cannot be used: an animation is refused because it is many pictures, not one.
@@ -92,8 +92,6 @@ def read_picture(
         try:
             with _quiet():
                 image = Image.open(file)
-        except Image.DecompressionBombError:
-            raise PictureError(name, "too large", _too_large("", max_pixels)) from None
         except Image.UnidentifiedImageError:
             raise _not_a_picture(file, name) from None
         except Exception as error:  # a damaged header makes the readers raise anything
@@ -146,7 +144,7 @@ def _no_file(path: Path, error: OSError) -> PictureError:
 def _decode(image: Image.Image, name: str, max_pixels: int, background: int) -> np.ndarray:
     width, height = image.size
     if width * height > max_pixels:
-        raise PictureError(name, "too large", _too_large(f"{width} x {height}, ", max_pixels))
+        raise PictureError(name, "too large", _too_large(image.size, max_pixels))
     try:
         with _quiet():
             # The further pictures inside a phone's MPO file are views of the first; it is a JPEG.
@@ -156,7 +154,9 @@ def _decode(image: Image.Image, name: str, max_pixels: int, background: int) -> 
             raise PictureError(name, "animated", message)
         image.load()
         upright = _UPRIGHT.get(_orientation(image), np.asarray)
-        if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        if image.mode == "I":
+            image = _from_array(_as_uint16(np.asarray(image), name), name)
+        elif image.mode == "F" or image.mode.startswith("I;"):
             image = _from_array(np.asarray(image), name)
         return np.ascontiguousarray(upright(_flatten(image, name, background)))
     except (PictureError, MemoryError):
@@ -186,13 +186,14 @@ def _orientation(image: Image.Image) -> int:
 
 def _flatten(image: Image.Image, name: str, background: int) -> np.ndarray:
     """A picture of 8-bit channels -> RGB array, transparent pixels over the background."""
-    if image.has_transparency_data:
-        behind = Image.new("RGBA", image.size, (background,) * 3 + (255,))
-        image = Image.alpha_composite(behind, image.convert("RGBA"))
+    mode = image.mode
     try:
-        return np.array(image.convert("RGB"))
+        if image.has_transparency_data:
+            behind = Image.new("RGBA", image.size, (background,) * 3 + (255,))
+            image = Image.alpha_composite(behind, image.convert("RGBA"))
+        return np.array(image if image.mode == "RGB" else image.convert("RGB"))
     except ValueError:
-        message = f"has the colour mode {image.mode}; save it as RGB or grey"
+        message = f"has the colour mode {mode}; save it as RGB or grey"
         raise PictureError(name, "unsupported mode", message) from None
 
 
@@ -207,14 +208,10 @@ def _from_array(array: np.ndarray, name: str = "array") -> Image.Image:
 
 
 def as_uint8(array: np.ndarray, name: str = "array") -> np.ndarray:
-    """Pixels of bool, integer or floating point -> uint8, scaled as `read_picture` says."""
+    """Pixels of bool, uint16 or floating point -> uint8, scaled as `read_picture` says."""
     if array.dtype == bool:
         array = array * np.uint8(255)
-    elif array.dtype.kind in "iu" and array.dtype != np.uint8:
-        low, high = int(array.min()), int(array.max())
-        if low < 0 or high > 65535:
-            rule = "integers are 8-bit, or 16-bit with the range 0..65535; scale it to one of them"
-            raise PictureError(name, "out of range", f"has values {low}..{high}; {rule}")
+    elif array.dtype.kind == "u" and array.dtype.itemsize == 2:
         array = (array.astype(np.uint32) + 128) // 257
     elif array.dtype.kind == "f":
         if not (array.min() >= 0 and array.max() <= 1):  # NaN fails both
@@ -228,20 +225,32 @@ def as_uint8(array: np.ndarray, name: str = "array") -> np.ndarray:
     return np.ascontiguousarray(array, np.uint8)
 
 
+def _as_uint16(array: np.ndarray, name: str) -> np.ndarray:
+    low, high = array.min(), array.max()
+    if low < 0 or high > 65535:
+        rule = "grey of 32 bits must hold 16-bit values, 0..65535; scale it to them"
+        raise PictureError(name, "out of range", f"has values {low}..{high}; {rule}")
+    return array.astype(np.uint16)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Pillow's warnings (decompression bombs, odd metadata): the checks here are our own.
+    """Read headers without Pillow's warnings of odd metadata, and under our own pixel limit.
 
-    `warnings` keeps one list for all threads, hence the lock; only headers are read under it.
+    Both are one value for all threads, hence the lock; pixels are decoded outside of it.
     """
     with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
-def _too_large(size: str, max_pixels: int) -> str:
-    rule = f"more than the limit of {max_pixels:,} pixels"
-    return f"is too large ({size}{rule}); make it smaller or raise max_pixels"
+def _too_large(size: tuple[int, int], max_pixels: int) -> str:
+    rule = f"the limit is {max_pixels:,} pixels; make it smaller or raise max_pixels"
+    return f"is too large ({size[0]:,} x {size[1]:,}); {rule}"
 
 
 def _not_a_picture(file: BinaryIO, name: str) -> PictureError:

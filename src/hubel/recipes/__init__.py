@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def load(name: str) -> Recipe:
     return page(name).RECIPE.replace(recipe=name)
 
 
-def page(name: str):  # type: ignore[no-untyped-def]
+def page(name: str) -> ModuleType:
     """The module of a recipe."""
     return import_module(f"hubel.recipes.{name.replace('-', '_')}")
 
@@ -47,7 +48,7 @@ class Look:
 
 
 def look(source: Source, sample: int = 16) -> Look:
-    """Look at a few pictures spread over the source; those that cannot be read are left to `decode`."""
+    """Look at a few pictures spread over the source; `decode` lists those that cannot be read."""
     sides, grey = [], True
     for i in np.linspace(0, len(source.names) - 1, sample).round().astype(int):
         try:
@@ -57,7 +58,7 @@ def look(source: Source, sample: int = 16) -> Look:
         sides.append(min(picture.shape[:2]))
         grey = grey and bool((picture == picture[..., :1]).all())
     if not sides:
-        raise ValueError(f"none of {sample} pictures could be read; the first is {source.names[0]!r}")
+        raise ValueError(f"none of {sample} pictures can be read; the first is {source.names[0]!r}")
     return Look(int(np.median(sides)), grey)
 
 

@@ -1,5 +1,6 @@
 """Small grey pictures: LeNet-5 in its modern form."""
 
+from hubel.data.augment import Affine
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
 
@@ -8,6 +9,7 @@ RECIPE = Recipe(
     preprocess=Preprocess(
         size=(28, 28), fit="squash", pad=2, channels=1, mean=(0.13,), std=(0.31,)
     ),
+    augment=(Affine(rotate=8, scale=0.1, shear=5, shift=0.06),),
     epochs=30,
     batch=32,
     optimizer={"name": "adamw", "lr": 2e-3},

@@ -1,5 +1,6 @@
 """LeNet-5 as printed in 1998, on MNIST."""
 
+from hubel.data.augment import Affine
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
 
@@ -9,9 +10,12 @@ RECIPE = Recipe(
     preprocess=Preprocess(
         size=(28, 28), fit="squash", pad=2, channels=1, mean=(0.1 / 1.275,), std=(1 / 1.275,)
     ),
+    # The planar distortions of section III.A: translation, scaling, squeezing, horizontal shearing.
+    augment=(Affine(scale=0.1, squeeze=0.1, shear=10, shift=0.06),),
     epochs=20,
     batch=64,
-    optimizer={"name": "sgd", "lr": 0.005, "momentum": 0.9, "nesterov": True},
+    optimizer={"name": "adamw", "lr": 0.002},
+    decay=0.05,
     schedule={"name": "cosine"},
     loss={"name": "maximum-a-posteriori", "j": 1.0},
     average=0.999,

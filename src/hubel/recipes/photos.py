@@ -1,5 +1,6 @@
 """Photographs of one's own: ResNet-18 from scratch at 128 pixels."""
 
+from hubel.data.augment import Brightness, Contrast, Crop, Mirror
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
 
@@ -13,6 +14,7 @@ RECIPE = Recipe(
         std=(0.229, 0.224, 0.225),
     ),
     canvas=160,
+    augment=(Crop((128, 128)), Mirror(), Brightness(0.2), Contrast(0.2)),
     epochs=30,
     batch=32,
     optimizer={"name": "sgd", "lr": 0.02, "momentum": 0.9, "nesterov": True},

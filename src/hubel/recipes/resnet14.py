@@ -1,5 +1,6 @@
 """The CIFAR ResNet of 14 layers: small colour pictures in minutes."""
 
+from hubel.data.augment import Mirror, Shift
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
 
@@ -8,6 +9,7 @@ RECIPE = Recipe(
     preprocess=Preprocess(
         size=(32, 32), fit="squash", mean=(0.491, 0.482, 0.447), std=(0.247, 0.243, 0.262)
     ),
+    augment=(Shift(4), Mirror()),
     epochs=10,
     batch=128,
     optimizer={"name": "sgd", "lr": 0.2, "momentum": 0.9, "nesterov": True},

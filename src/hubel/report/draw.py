@@ -104,7 +104,7 @@ def plot(
         path = "L".join(f"{x:g} {y:g}" for x, y in places)
         parts.append(f'<path class="line {curve.kind}" d="M{path}"/>')
         parts.append(_dot(curve.kind, *places[-1], 2.5))
-        last = show(curve.points[-1][1])
+        last = text(show(curve.points[-1][1]))
         swatch = f'<svg viewBox="0 0 20 8"><path class="line {curve.kind}" d="M1 4H19"/></svg>'
         legend += f"<span>{swatch}{text(curve.name)} <i>{last}</i></span>"
     said = "; ".join(

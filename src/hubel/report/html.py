@@ -124,7 +124,7 @@ def tile(
         return f'<li class="tile">{picture(pixels, truth)}{label}</li>'
     right = answer == truth
     alt = f"{truth}, answered {answer}"
-    shown = f"{mark(right)}<span>{text(answer)}</span><i>{percent(confidence, 0)}</i>"
+    shown = f"{mark(right)}<span>{text(answer)}</span><i>{text(percent(confidence, 0))}</i>"
     # A long name is cut at its start (the style sheet sets it from the right), for its end differs.
     file = f'<small title="{text(name)}"><bdi>{text(name)}</bdi></small>' if name else ""
     return (

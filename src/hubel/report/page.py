@@ -115,7 +115,7 @@ def _part(name: str) -> str:
 def _headline(outcome: Outcome) -> str:
     pictures = len(outcome.names)
     score = percent(outcome.top1, digits_for(pictures))
-    return f"{score} of {counted(pictures, 'validation picture')} answered right"
+    return text(f"{score} of {counted(pictures, 'validation picture')} answered right")
 
 
 def _elapsed(results: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]) -> float:

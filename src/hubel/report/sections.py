@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hubel.analysis.errors import calibrate, confused_pairs, confusion, per_class, worst
 from hubel.report.draw import Curve, calibration_plot, heat_map, plot
 from hubel.report.html import Number, facts, mark, scroll, table, text, tile, tiles
-from hubel.report.words import PARTS, counted, percent, verdict
+from hubel.report.words import PARTS, THIN, counted, percent, verdict
 from hubel.tasks.outcome import Outcome
 
 NUMBERED = 20  # classes up to which the confusion matrix is a table of numbers
@@ -178,10 +178,10 @@ def worst_section(outcome: Outcome, classes: Sequence[str], validation: Pictures
     if not chosen:
         return f"<p>None: all {counted(len(outcome.names), 'validation picture')} are right.</p>"
     which = f"{len(chosen)} of {mistakes:,}" if mistakes > len(chosen) else f"All {mistakes}"
-    which = "The only mistake" if mistakes == 1 else f"{which} mistakes"
+    which = "The only one" if mistakes == 1 else f"{which} mistakes, the highest loss first"
     return (
-        f"<p>{which}, the highest loss first. Look here for wrong labels: errors.csv lists every "
-        "validation picture in this order, with an empty column for the corrected class.</p>"
+        f"<p>{which}. Look here for wrong labels: errors.csv lists every validation picture by "
+        "its loss, with an empty column for the corrected class.</p>"
     ) + tiles(_answer(outcome, classes, validation, i, outcome.names[i]) for i in chosen)
 
 
@@ -198,7 +198,7 @@ def pairs_section(outcome: Outcome, classes: Sequence[str], validation: Pictures
         blocks.append(
             f'<div class="pair"><h3>{text(classes[pair.truth])} taken for '
             f"{text(classes[pair.answer])}<small>{counted(pair.count, 'picture')}, "
-            f"{percent(pair.share)} of its class</small></h3>"
+            f"{text(percent(pair.share))} of its class</small></h3>"
             + tiles(_answer(outcome, classes, validation, i, "") for i in chosen.tolist())
             + "</div>"
         )
@@ -222,18 +222,21 @@ def calibration_section(outcome: Outcome) -> str:
         if count:
             rows.append(
                 [
-                    f"{percent(m / bins, 0)} to {percent((m + 1) / bins, 0)}",
+                    f"{100 * m / bins:.0f}–{100 * (m + 1) / bins:.0f}{THIN}%",
                     Number(count, f"{count:,}"),
                     Number(mean, percent(mean)),
                     Number(right, percent(right)),
                 ]
             )
     head = ["Confidence", "Pictures", "Mean confidence", "Accuracy"]
-    return (
-        f"<p>The expected calibration error is {percent(calibration.error)} ({bins} bins): mean "
+    words = (
+        f"The expected calibration error is {percent(calibration.error)} ({bins} bins): mean "
         f"confidence {percent(confidence)}, accuracy {percent(accuracy)}, so the network is {how} "
         "on average. On the dashed line confidence is accuracy; a dot's area is its number of "
-        "pictures, and the bars below show how the confidences are spread.</p>"
+        "pictures, and the bars below show how the confidences are spread."
+    )
+    return (
+        f"<p>{text(words)}</p>"
         '<div class="columns"><figure class="calibration"><figcaption><b>Accuracy by confidence</b>'
         f"</figcaption>{calibration_plot(calibration)}</figure>"
         f"{table(head, rows, caption='Accuracy by confidence')}</div>"

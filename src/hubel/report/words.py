@@ -9,13 +9,18 @@ THIN = "\u202f"  # a narrow no-break space: a number stays beside its unit
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """0.9123 -> "91.2 %". Only exactly 1 reads as 100 %, only 0 as 0 %; NaN is a dash."""
+    """0.9123 -> "91.2 %". Only exactly 1 reads as 100 %, 0.9999 as ">99.9 %"; NaN is a dash."""
     if math.isnan(share):
         return "–"
     if share in (0, 1):
         return f"{share * 100:.0f}{THIN}%"
     step = 10.0**-digits
-    return f"{min(max(share * 100, step), 100 - step):.{digits}f}{THIN}%"
+    rounded = round(share * 100, digits)
+    if rounded >= 100:
+        return f">{100 - step:.{digits}f}{THIN}%"
+    if rounded <= 0:
+        return f"<{step:.{digits}f}{THIN}%"
+    return f"{rounded:.{digits}f}{THIN}%"
 
 
 def digits_for(pictures: int) -> int:

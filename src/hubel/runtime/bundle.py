@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hubel.pictures.preprocess import Preprocess
+from hubel.pictures.read import MAX_PIXELS
 from hubel.runtime.files import sha256
 from hubel.runtime.names import unknown
 
@@ -194,6 +195,11 @@ def _parse(folder: Path, files: frozenset[str]) -> Bundle:
         and network.get("channels") in (1, 3),
         "'network' must tell name, words, classes (the number of names) and channels (1 or 3)",
     )
+    # They are handed to networks.create, which would take a file's name for weights.
+    check(
+        not {"name", "classes", "channels", "weights"} & set(network["words"]),
+        "'words' are those of the network's family only",
+    )
     calibration = facts.get("calibration")
     check(isinstance(calibration, dict), "'calibration' must be an object")
     temperature = calibration.get("temperature")
@@ -209,6 +215,10 @@ def _parse(folder: Path, files: frozenset[str]) -> Bundle:
         preprocess = Preprocess.from_dict(facts["preprocess"])
     except (ValueError, TypeError, KeyError) as error:
         raise BundleError(f"{path}: 'preprocess': {error}") from None
+    check(
+        math.prod(preprocess.input_size) <= MAX_PIXELS,
+        f"'preprocess' makes pictures of more than {MAX_PIXELS:,} pixels",
+    )
     return Bundle(
         folder=folder,
         task=facts["task"],

@@ -34,10 +34,11 @@ def unknown(kind: str, word: object, known: Iterable[str]) -> ValueError:
 def bound(
     kind: str, table: Mapping[str, Callable[..., T]], words: Mapping[str, object]
 ) -> Callable[..., T]:
-    """The function that {"name": ..., option: value, ...} names in the table, with its options bound.
+    """The function that {"name": ..., option: value, ...} names in the table, with its options
+    bound.
 
-    Options are the function's keyword-only parameters. An unknown name or option, or a missing option, is a
-    ValueError that says what there is.
+    Options are the function's keyword-only parameters. An unknown name or option, or a missing
+    option, is a ValueError that says what there is.
     """
     options = {word: value for word, value in words.items() if word != "name"}
     name = str(words.get("name"))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hubel.runtime.files import write_whole
+
+# What numpy raises for a file that is no .npz, lacks an array, or holds another kind of them.
+_NO_OUTCOME = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +119,8 @@ class Outcome:
     def load(cls, path: str | os.PathLike[str]) -> Outcome:
         """Read what `save` wrote. No pickle: nothing in the file is run."""
         try:
-            with np.load(Path(path), allow_pickle=False) as file:
+            # numpy leaves a file that it opened itself open where it is no .npz.
+            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return cls(
                     tuple(file["names"].tolist()),
                     file["truths"],
@@ -125,12 +129,5 @@ class Outcome:
                 )
         except FileNotFoundError:
             raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
-        except (
-            OSError,
-            EOFError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            zipfile.BadZipFile,
-        ) as error:
+        except _NO_OUTCOME as error:
             raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error

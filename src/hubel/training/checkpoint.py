@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from hubel.runtime.files import write_whole
+from hubel.training.steps import Carries
 
 if TYPE_CHECKING:
     from hubel.training.loop import State
@@ -30,7 +31,7 @@ def save(path: Path, state: State, record: Record) -> None:
         "format": FORMAT,
         "model": state.model.state_dict(),
         "optimizer": state.optimizer.state_dict(),
-        "steps": {s.key: s.state_dict() for s in state.steps if hasattr(s, "state_dict")},
+        "steps": {s.key: s.state_dict() for s in state.steps if isinstance(s, Carries)},
         "position": state.position(),
         "record": record.lengths(),
         "generators": generators(),
@@ -50,7 +51,7 @@ def restore(path: Path, state: State, record: Record) -> None:
     state.model.load_state_dict(content["model"])
     state.optimizer.load_state_dict(content["optimizer"])
     for step in state.steps:
-        if hasattr(step, "load_state_dict"):
+        if isinstance(step, Carries):
             step.load_state_dict(content["steps"][step.key])
     state.restore_position(content["position"])
     record.cut(content["record"])
@@ -75,9 +76,16 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
+def seed_generators(seed: int) -> None:
+    """Start every generator from the seed, so that two runs of one recipe draw the same."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+
+
 def generators() -> dict[str, Any]:
     """The states of every generator a network or a user's own code may draw from."""
-    numpy = np.random.get_state(legacy=False)  # noqa: NPY002 (the global one is what foreign code uses)
+    numpy: Any = np.random.get_state(legacy=False)  # noqa: NPY002 (the global one is what foreign code uses)
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -95,4 +103,4 @@ def set_generators(states: dict[str, Any]) -> None:
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
     key = states["numpy"]["key"].numpy().astype(np.uint32)
-    np.random.set_state(("MT19937", key, states["numpy"]["pos"]))  # noqa: NPY002
+    np.random.set_state(("MT19937", key, states["numpy"]["pos"], 0, 0.0))  # noqa: NPY002

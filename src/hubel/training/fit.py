@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from hubel.data import Loader
+from hubel.runtime.machine import cores
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.outcome import Outcome
@@ -63,12 +64,12 @@ class Trainer:
         self, recipe: Recipe, task: Classify, network: nn.Module, train: Any, val: Any
     ) -> None:
         keep_memory()
-        if recipe.threads:
-            torch.set_num_threads(recipe.threads)
+        torch.set_num_threads(recipe.threads or cores())
         self.recipe, self.task, self.val = recipe, task, val
         self.device = device(recipe.device)
         self.format = FORMATS[recipe.layout]
-        self.model = task.model(network).to(self.device, memory_format=self.format)
+        self.model = task.model(network).to(self.device)
+        self.model.to(memory_format=self.format)  # type: ignore[call-overload]
         if len(train) < recipe.batch:
             raise ValueError(
                 f"a batch of {recipe.batch} from {len(train)} training pictures: ragged batches "
@@ -148,7 +149,7 @@ class Trainer:
             checkpoint.restore(last, state, record)
         else:
             record.start()
-            torch.manual_seed(self.recipe.seed)  # for dropout; the weights were drawn before
+            checkpoint.seed_generators(self.recipe.seed)  # for dropout; the weights are drawn
         names = self.names()
 
         def validate(model: nn.Module) -> dict[str, float]:

@@ -33,7 +33,8 @@ def groups(module: nn.Module, *, decay: float, decay_all: bool) -> list[dict[str
 
     Biases and the vectors of norms are left alone unless `decay_all` is true, as in He et al. 2015.
     """
-    weights, vectors = [], []
+    weights: list[nn.Parameter] = []
+    vectors: list[nn.Parameter] = []
     for parameter in module.parameters():
         if parameter.requires_grad:
             (weights if decay_all or parameter.ndim > 1 else vectors).append(parameter)

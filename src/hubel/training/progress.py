@@ -14,6 +14,9 @@ from hubel.training.loop import State
 class Quiet:
     """Says nothing."""
 
+    def say(self, text: str) -> None:
+        """A sentence before or during the training."""
+
     def step(self, state: State, loader: Loader) -> None:
         """After every step."""
 
@@ -30,6 +33,10 @@ class Lines(Quiet):
     def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stderr
         self.remaining = Remaining()
+
+    def say(self, text: str) -> None:
+        """Print it."""
+        print(text, file=self.out, flush=True)
 
     def step(self, state: State, loader: Loader) -> None:
         """Only measures."""
@@ -57,11 +64,15 @@ class Bar(Quiet):
         self.remaining = Remaining()
         self.shown = 0.0
         self.loss: float | None = None
-        self.progress.start()
+
+    def say(self, text: str) -> None:
+        """Print it above the bar."""
+        self.progress.console.print(text, highlight=False, markup=False)
 
     def step(self, state: State, loader: Loader) -> None:
         """Move the bar, a few times a second."""
         self.remaining.tick(state)
+        self.progress.start()  # with the first step, so that nothing moves before
         if time.monotonic() - self.shown < 0.2:
             return
         self.shown = time.monotonic()
@@ -78,7 +89,7 @@ class Bar(Quiet):
 
     def epoch(self, state: State, row: dict[str, Any]) -> None:
         """Leave the row above the bar."""
-        self.progress.console.print(epoch_line(row), highlight=False)
+        self.say(epoch_line(row))
         self.progress.update(self.task, completed=state.step, total=state.total)
 
     def close(self) -> None:

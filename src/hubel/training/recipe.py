@@ -89,6 +89,13 @@ class Recipe:
         if self.layout not in LAYOUTS:
             raise unknown("layout", self.layout, LAYOUTS)
 
+    @property
+    def seen(self) -> Preprocess:
+        """The preprocessing; ValueError for a recipe that does not say how pictures are seen."""
+        if self.preprocess is None:
+            raise ValueError(f"the recipe for {self.network!r} has no preprocess; give it one")
+        return self.preprocess
+
     def replace(self, **changes: Any) -> Recipe:
         """The same recipe with other values; an unknown field is a ValueError with the
         nearest names.
@@ -114,7 +121,7 @@ class Recipe:
         if values.get("preprocess"):
             values["preprocess"] = Preprocess.from_dict(values["preprocess"])
         if "augment" in values:
-            values["augment"] = (augment.from_dict(values["augment"]))
+            values["augment"] = augment.from_dict(values["augment"])
         try:
             return cls().replace(**values)
         except TypeError as error:

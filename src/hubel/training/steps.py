@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,19 @@ class Step(Protocol):
 
     def __call__(self, state: State, batch: Batch) -> None:
         """Read the batch and what earlier elements left in the state; change the state."""
+
+
+@runtime_checkable
+class Carries(Protocol):
+    """An element that goes into the checkpoint under its key."""
+
+    key: str
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it carries."""
+
+    def load_state_dict(self, tensors: dict[str, Any]) -> None:
+        """Take it up again."""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Demo:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for --json."""
-        answers = [{"truth": truth, **answer.to_dict()} for truth, answer in self.answers]
+        answers = [{"truth": truth, **asdict(answer)} for truth, answer in self.answers]
         return {**self.run.to_dict(), "answers": answers}
 
 
@@ -37,8 +37,6 @@ def demo(
     ValueError if fewer than 97 % of the held-out digits are answered right.
     """
     run = train("digits", recipe="digits", seed=seed, runs=runs, name="demo", progress=progress)
-    if not isinstance(run, Run):
-        raise TypeError("a training without dry_run gives a Run")
     if run.scores["val_top1"] < LEAST:
         raise ValueError(
             f"{run.scores['val_top1']:.2%} of the held-out digits were answered right, expected at "
@@ -47,8 +45,7 @@ def demo(
     unseen = open_data("digits", seed=seed, val=run.recipe.val)
     predictor = load(run.bundle)
     step = max(1, len(unseen.val.names) // shown)
-    answers = []
-    for i in range(0, len(unseen.val.names), step)[:shown]:
-        answer = predictor.predict(unseen.val.read(i))
-        answers.append((unseen.classes[int(unseen.val.targets[i])], answer))
-    return Demo(run, tuple(answers))
+    chosen = range(0, len(unseen.val.names), step)[:shown]
+    truths = [unseen.classes[int(unseen.val.targets[i])] for i in chosen]
+    answers = predictor.stream(unseen.val.read(i) for i in chosen)
+    return Demo(run, tuple(zip(truths, answers)))

@@ -42,12 +42,15 @@ class Proof:
     def __str__(self) -> str:
         """One sentence."""
         what = (
-            f"a training of {self.steps} steps with {self.workers} loader workers, "
-            f"killed {self.kills} times ({self.while_writing} of them while a checkpoint was written)"
+            f"a training of {self.steps} steps with {self.workers} loader workers, killed "
+            f"{self.kills} times ({self.while_writing} of them with a checkpoint half written)"
         )
         if self.exact:
             return f"{what}, ended with the same weights and the same results.csv, bit for bit"
-        return f"{what}, differs from the undisturbed one in: {', '.join(self.differences)}"
+        first = ", ".join(self.differences[:3])
+        return (
+            f"{what}, differs from the undisturbed one in {len(self.differences)} values: {first}"
+        )
 
 
 def prove_resumption(

@@ -2,62 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from hubel import recipes
-from hubel.data import Data, Finding, Pictures, decode, open_data
-from hubel.networks import create, specification
-from hubel.pictures import Preprocess
-from hubel.runtime.machine import cores
+from hubel.data import Data
+from hubel.networks import create
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss
+from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
 from hubel.training.loop import Rhythm, Stopped
-from hubel.training.progress import duration, watcher
+from hubel.training.progress import Quiet, duration, watcher
 from hubel.training.recipe import Recipe
 from hubel.training.run import Run
+from hubel.verbs.choose import choose
 from hubel.verbs.finish import finish
+from hubel.verbs.gather import Gathered, Own, gather
 
-Own = tuple[Any, Any]
-"""A training and a validation set of one's own: map-style, of `Sample`s or (picture, target) pairs.
-"""
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """The pictures of a run, decoded, and what was left out."""
-
-    train: Any
-    val: Any
-    classes: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
-    data: Data | None = None
-
-    @property
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Pictures per part and class; empty for data sets of one's own."""
-        if self.data is None:
-            return {}
-        return {
-            part: dict(
-                zip(self.classes, np.bincount(p.targets, minlength=len(self.classes)).tolist())
-            )
-            for part, p in (("train", self.train), ("val", self.val))
-        }
+SPENT_TRAINING = 0.95
+"""Share of the minutes for steps and validation; the rest is for bundle and report."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training would do: the answer to `dry_run`."""
+    """What a training would do."""
 
     recipe: Recipe
     gathered: Gathered
@@ -76,7 +50,7 @@ class Plan:
             "recipe": self.recipe.to_dict(),
             "classes": list(self.gathered.classes),
             "pictures": self.gathered.counts,
-            "left_out": [dataclasses.asdict(f) for f in self.gathered.findings],
+            "left_out": [asdict(f) for f in self.gathered.findings],
             "parameters": self.parameters,
             "seconds": round(self.seconds, 1),
         }
@@ -97,7 +71,7 @@ class Plan:
 
 
 def train(
-    data: str | Path | Data | Own,
+    data: str | Path | Data | Own | None = None,
     *,
     network: str | nn.Module | None = None,
     recipe: str | Recipe | None = None,
@@ -107,194 +81,107 @@ def train(
     runs: str | Path = "runs",
     name: str | None = None,
     resume: str | Path | bool = False,
-    dry_run: bool = False,
     download: bool = False,
     progress: str = "auto",
     rhythm: Rhythm | None = None,
     **changes: Any,
-) -> Run | Plan:
-    """Train a classifier on `data` and leave a run folder with recipe, results, checkpoints,
-    bundle and report.
+) -> Run:
+    """Train a classifier and leave a run folder: recipe, results, checkpoints, bundle, report.
 
     `data`: a folder, file or name that `open_data` understands, or (training set, validation
-    set) of your own with `classes`. `network`: a name with `words` of its family, or any module
-    whose forward takes (N, channels, H, W) and gives logits. `loss`: any function of (logits,
-    targets). `changes`: fields of the recipe (epochs, batch, seed, ...), and `lr` and `size` in
-    pixels. `resume`: True for the latest run, or a run's folder; with objects of your own, give
-    the same ones again. `dry_run`: a Plan instead of a Run.
+    set) of your own with `classes`; None where `recipe` or the run names it. `network`: a name
+    with `words` of its family, or any module whose forward takes (N, channels, H, W) and gives
+    logits (N, classes). `loss`: any function of (logits, targets). `changes`: fields of the recipe
+    (epochs, batch, seed, ...), and `lr` and `size` in pixels. `resume`: True for the latest run, or
+    a run's folder; with objects of your own, give the same ones again.
 
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
     """
-    own = {"network": network if isinstance(network, nn.Module) else None, "loss": loss}
+    module = network if isinstance(network, nn.Module) else None
     if resume:
         run = Run.latest(Path(runs)) if resume is True else Run.open(resume)
         if run.finished:
             return run
-        gathered = _gather(run.recipe, data, classes, download)
-        trainer = _trainer(run.recipe, gathered, own)
+        gathered = gather(run.recipe, run.recipe.data if data is None else data, classes, download)
+        trainer = _trainer(run.recipe, gathered, module, loss)
     else:
-        chosen = _recipe(data, network, recipe, words, download, changes)
-        gathered = _gather(chosen, data, classes, download)
-        trainer = _trainer(chosen, gathered, own)
-        pace = _freeze(trainer, measure=dry_run)
-        if pace and dry_run:
-            return Plan(trainer.recipe, gathered, trainer.parameters, pace, trainer.loader.steps)
+        chosen = choose(data, network, recipe, words, download, changes)
+        gathered = gather(chosen, chosen.data if data is None else data, classes, download)
+        trainer = _trainer(chosen, gathered, module, loss)
+        _freeze(trainer)
         run = Run.create(Path(runs), trainer.recipe, name)
     if gathered.data is not None:
         _same_data(run, gathered.data)
+    watching = watcher(progress)
+    _announce(watching, run, trainer, gathered)
     try:
-        outcome = trainer.fit(run, watcher(progress), rhythm)
+        outcome = trainer.fit(run, watching, rhythm)
     except Stopped:
         raise Stopped(str(run.path)) from None
     finish(run, trainer, outcome, gathered)
     return run
 
 
-def resume_run(path: str | Path | None, *, runs: str | Path, **options: Any) -> Run:
-    """Go on with a run of the command line: the one at `path`, or the latest of `runs`."""
-    run = Run.open(path) if path else Run.latest(Path(runs))
-    made = train(run.recipe.data, resume=run.path, **options)
-    return made if isinstance(made, Run) else run
+def plan(
+    data: str | Path | Data | None = None,
+    *,
+    network: str | None = None,
+    recipe: str | Recipe | None = None,
+    words: dict[str, Any] | None = None,
+    download: bool = False,
+    **changes: Any,
+) -> Plan:
+    """What `train` would do with the same arguments: split, network, expected minutes.
 
-
-def _recipe(
-    data: Any,
-    network: str | nn.Module | None,
-    recipe: str | Recipe | None,
-    words: dict[str, Any] | None,
-    download: bool,
-    changes: dict[str, Any],
-) -> Recipe:
-    """The recipe by name, by network, or by what the pictures look like, with the changes
-    applied.
+    The pictures are decoded and a few steps are measured; nothing is written but the cache.
     """
-    look = _look(data, changes, download)
-    if isinstance(recipe, Recipe):
-        chosen = recipe
-    else:
-        named = network if isinstance(network, str) else ""
-        chosen = recipes.load(recipe or recipes.of_network(named) or recipes.default(look))
-    if isinstance(network, nn.Module):
-        chosen = chosen.replace(network=type(network).__name__, words={})
-    elif network and network != chosen.network:
-        chosen = _other_network(chosen, network, words or {}, look)
-    if words:
-        chosen = chosen.replace(words={**chosen.words, **words})
-    if isinstance(data, tuple):
-        chosen = chosen.replace(preprocess=_own_preprocess(data), canvas=None)
-    else:
-        where = Path(data.where if isinstance(data, Data) else data)
-        chosen = chosen.replace(data=str(where.resolve()) if where.exists() else str(where))
-    if "lr" in changes:
-        chosen = chosen.replace(optimizer={**chosen.optimizer, "lr": changes.pop("lr")})
-    if "size" in changes and chosen.preprocess:
-        side = changes.pop("size")
-        canvas = round(side * chosen.canvas / chosen.preprocess.size[0]) if chosen.canvas else None
-        preprocess = dataclasses.replace(chosen.preprocess, size=(side, side))
-        chosen = chosen.replace(preprocess=preprocess, canvas=canvas)
-    if changes.get("minutes") is not None:
-        changes = {"steps": None, **changes}
-    elif "epochs" in changes:
-        changes = {"steps": None, "minutes": None, **changes}
-    return chosen.replace(**changes)
+    chosen = choose(data, network, recipe, words, download, changes)
+    gathered = gather(chosen, chosen.data if data is None else data, None, download)
+    trainer = _trainer(chosen, gathered, None, None)
+    pace = trainer.pace()
+    _freeze(trainer, pace)
+    return Plan(trainer.recipe, gathered, trainer.parameters, pace, trainer.loader.steps)
 
 
-def _look(data: Any, changes: dict[str, Any], download: bool) -> recipes.Look:
-    if isinstance(data, tuple):
-        preprocess = _own_preprocess(data)
-        return recipes.Look(min(preprocess.size), preprocess.channels == 1)
-    opened = _open(data, changes.get("seed", 0), changes.get("val", Recipe.val), download)
-    return recipes.look(opened.train)
-
-
-def _other_network(
-    recipe: Recipe, network: str, words: dict[str, Any], look: recipes.Look
-) -> Recipe:
-    """The recipe around another network: at the pictures' own size where the network allows it,
-    up to its own.
-    """
-    spec = specification(network, **words)
-    base = recipe.preprocess or Preprocess((spec.size, spec.size))
-    side = min(spec.size, max(look.side, base.input_size[0]))
-    if spec.channels == base.channels:
-        preprocess = dataclasses.replace(base, size=(side, side), pad=0)
-    else:
-        preprocess = dataclasses.replace(
-            base, size=(side, side), pad=0, channels=spec.channels, mean=(0.5,) * spec.channels,
-            std=(0.25,) * spec.channels,
-        )  # fmt: skip
-    canvas = side * 5 // 4 if recipe.canvas else None
-    return recipe.replace(network=network, words=words, preprocess=preprocess, canvas=canvas)
-
-
-def _own_preprocess(data: Own) -> Preprocess:
-    """For data sets of one's own: their pictures as they are, scaled to about -2..2."""
-    from hubel.data.loader import as_sample
-
-    height, width, channels = as_sample(data[0][0], 0).picture.shape
-    middle, spread = (0.5,) * channels, (0.25,) * channels
-    return Preprocess((height, width), channels=channels, mean=middle, std=spread)
-
-
-def _open(data: Any, seed: int, val: float, download: bool) -> Data:
-    if isinstance(data, Data):
-        return data
-    return open_data(data, seed=seed, val=val, download=download)
-
-
-def _gather(recipe: Recipe, data: Any, classes: Sequence[str] | None, download: bool) -> Gathered:
-    """Open and decode. The canvas is for training; validation sees exactly what prediction will."""
-    if isinstance(data, tuple):
-        if not classes:
-            raise ValueError("data sets of your own need `classes`, the list of their class names")
-        return Gathered(*data, classes=tuple(classes))
-    opened = _open(data, recipe.seed, recipe.val, download)
-    if recipe.preprocess is None:
-        raise ValueError(f"the recipe {recipe.recipe or recipe.network} has no preprocess")
-    canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None
-    pictures: list[Pictures] = []
-    findings = list(opened.findings)
-    for source, size in ((opened.train, canvas), (opened.val, None)):
-        made, bad = decode(source, recipe.preprocess, canvas=size)
-        pictures.append(made)
-        findings += bad
-    return Gathered(*pictures, classes=opened.classes, findings=tuple(findings), data=opened)
-
-
-def _trainer(recipe: Recipe, gathered: Gathered, own: dict[str, Any]) -> Trainer:
-    """The network under the recipe's seed, and all that trains it."""
-    assert recipe.preprocess is not None
-    task = Classify(
-        gathered.classes,
-        recipe.preprocess,
-        own["loss"] or bound("loss", LOSSES, recipe.loss),
+def _announce(watching: Quiet, run: Run, trainer: Trainer, gathered: Gathered) -> None:
+    """Before the first step: what is trained on what, and what was left out."""
+    recipe = trainer.recipe
+    watching.say(
+        f"{recipe.network}, {trainer.parameters:,} parameters: {trainer.steps:,} steps of "
+        f"{recipe.batch} from {len(gathered.train):,} pictures, {len(gathered.val):,} to validate "
+        f"on, into {run.path}"
     )
-    network = own["network"]
-    if network is None:
-        torch.manual_seed(recipe.seed)
-        network = create(
-            recipe.network,
-            classes=len(gathered.classes),
-            channels=recipe.preprocess.channels,
-            **recipe.words,
+    for note in gathered.notes:
+        watching.say(note)
+    if gathered.findings:
+        first = gathered.findings[0]
+        watching.say(
+            f"{len(gathered.findings)} pictures were left out; the report lists them. "
+            f"The first: {first.name}: {first.message}"
         )
-    return Trainer(recipe, task, network, gathered.train, gathered.val)
 
 
-def _freeze(trainer: Trainer, *, measure: bool) -> Pace | None:
+def _trainer(
+    recipe: Recipe, gathered: Gathered, module: nn.Module | None, loss: Loss | None
+) -> Trainer:
+    """The network under the recipe's seed, or one's own, and all that trains it."""
+    task = Classify(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
+    if module is None:
+        seed_generators(recipe.seed)
+        count, channels = len(gathered.classes), recipe.seen.channels
+        module = create(recipe.network, classes=count, channels=channels, **recipe.words)
+    return Trainer(recipe, task, module, gathered.train, gathered.val)
+
+
+def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
     """Decide what was left open, once: threads, device, and the steps that fit into the minutes."""
-    recipe, pace = trainer.recipe, None
-    threads = recipe.threads or cores()
-    torch.set_num_threads(threads)
-    budget = recipe.minutes is not None and recipe.steps is None
-    if budget or measure:
-        pace = trainer.pace()
-    steps = trainer.steps
-    if budget and pace and recipe.minutes:
-        steps = pace.steps(recipe.minutes * 60 * 0.95, trainer.loader.steps)
-    device = str(trainer.device)
-    trainer.recipe = recipe.replace(threads=threads, steps=steps, device=device)
-    return pace
+    recipe, steps = trainer.recipe, trainer.steps
+    if recipe.minutes is not None and recipe.steps is None:
+        pace = pace or trainer.pace()
+        steps = pace.steps(recipe.minutes * 60 * SPENT_TRAINING, trainer.loader.steps)
+    trainer.recipe = recipe.replace(
+        threads=torch.get_num_threads(), steps=steps, device=str(trainer.device)
+    )
 
 
 def _same_data(run: Run, data: Data) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hubel.runtime.bundle import Bundle
 from hubel.runtime.golden import Replay, replay
 from hubel.runtime.predictor import Predictor, load
+
+if TYPE_CHECKING:
+    from hubel.data import Data
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,10 @@ def val(
 ) -> Scores | Replay:
     """Score a bundle on the validation part of `data`, or replay its golden pictures.
 
-    `data` is what open_data takes, or what it gives; its classes are matched by name. Needs
-    `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError for a bundle or
-    data that cannot be used.
+    `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
+    no validation part, all of it is scored, but of the data the bundle was trained on only what was
+    held out. Needs `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError
+    for a bundle or data that cannot be used.
     """
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
@@ -55,10 +60,10 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
     import numpy as np
 
     from hubel.analysis.errors import confusion, per_class, wilson
-    from hubel.data import Data, decode, open_data
+    from hubel.data import Data, decode
     from hubel.tasks.outcome import Outcome
 
-    opened = data if isinstance(data, Data) else open_data(data)
+    opened = data if isinstance(data, Data) else _open(data, predictor.bundle)
     classes = predictor.bundle.classes
     strange = sorted(set(opened.classes) - set(classes))
     if strange:
@@ -93,3 +98,17 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
         },
         left_out={finding.name: finding.message for finding in findings},
     )
+
+
+def _open(where: Any, bundle: Bundle) -> Data:
+    """Data to score on: what the training held out where this is its data, else all there is."""
+    from hubel.data import open_data
+
+    try:
+        recipe = bundle.facts["training"]["recipe"]
+        seed, share = int(recipe["seed"]), float(recipe["val"])
+        fingerprint = bundle.facts["data"]["fingerprint"]
+    except (KeyError, TypeError, ValueError):  # a bundle of other hands may not say
+        return open_data(where, val=1)
+    same = open_data(where, seed=seed, val=share)
+    return same if same.fingerprint == fingerprint else open_data(where, val=1)

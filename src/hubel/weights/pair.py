@@ -48,8 +48,8 @@ def by_position(
             if not _pairs(name, own[name], key, given[key], first=name == body[0]):
                 raise _differs(name, own[name], key, given[key], where)
         raise ValueError(
-            f"{where}: {len(main)} tensors, where the network has {len(body)} and {len(tail)} in its "
-            "head; these are the weights of another network"
+            f"{where}: {len(main)} tensors, where the network has {len(body)} and {len(tail)} in "
+            "its head; these are the weights of another network"
         )
     pairing = {}
     for name, key in zip(body, main):

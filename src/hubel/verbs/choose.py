@@ -1,0 +1,101 @@
+"""The recipe of a training: by name, by network, or by what the pictures look like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import nn
+
+from hubel import recipes
+from hubel.data import Data
+from hubel.data.augment import Crop, Cut
+from hubel.networks import specification
+from hubel.pictures import Preprocess
+from hubel.training.recipe import Recipe
+from hubel.verbs.gather import opened, own_preprocess
+
+
+def choose(
+    data: Any,
+    network: str | nn.Module | None,
+    recipe: str | Recipe | None,
+    words: dict[str, Any] | None,
+    download: bool,
+    changes: dict[str, Any],
+) -> Recipe:
+    """The recipe, with the changes applied; `look` at the pictures decides what was not said."""
+    changes = dict(changes)
+    if isinstance(recipe, str):
+        recipe = recipes.load(recipe)
+    if data is None and (recipe is None or not recipe.data):
+        raise ValueError("no data: name a folder with a folder per class, or digits for a start")
+    data = recipe.data if data is None and recipe else data
+    named = network if isinstance(network, str) else ""
+    chosen, look = recipe, None
+    if chosen is None:
+        page = recipes.of_network(named)
+        if page is None:
+            look = _look(data, changes, download)
+            page = recipes.default(look)
+        chosen = recipes.load(page)
+    if isinstance(network, nn.Module):
+        chosen = chosen.replace(network=type(network).__name__, words={})
+    elif named and named != chosen.network:
+        look = look or _look(data, changes, download)
+        chosen = _other_network(chosen, named, words or {}, look)
+    if words:
+        chosen = chosen.replace(words={**chosen.words, **words})
+    if isinstance(data, tuple):
+        own = own_preprocess(data)
+        chosen = _sized(chosen, own.size).replace(preprocess=own, canvas=None)
+    else:
+        where = data.where if isinstance(data, Data) else data
+        there = Path(where).exists()
+        chosen = chosen.replace(data=str(Path(where).resolve()) if there else str(where))
+    if "lr" in changes:
+        chosen = chosen.replace(optimizer={**chosen.optimizer, "lr": changes.pop("lr")})
+    if "size" in changes:
+        side = changes.pop("size")
+        chosen = _sized(chosen, (side, side))
+    if changes.get("minutes") is not None:
+        changes = {"steps": None, **changes}
+    elif "epochs" in changes:
+        changes = {"steps": None, "minutes": None, **changes}
+    return chosen.replace(**changes)
+
+
+def _look(data: Any, changes: dict[str, Any], download: bool) -> recipes.Look:
+    """What the pictures look like: those of one's own are all alike."""
+    if isinstance(data, tuple):
+        preprocess = own_preprocess(data)
+        return recipes.Look(min(preprocess.size), preprocess.channels == 1)
+    found = opened(data, changes.get("seed", 0), changes.get("val", Recipe.val), download)
+    return recipes.look(found.train)
+
+
+def _other_network(
+    recipe: Recipe, network: str, words: dict[str, Any], look: recipes.Look
+) -> Recipe:
+    """The recipe around another network: at the pictures' own size where the network allows it,
+    up to its own.
+    """
+    spec = specification(network, **words)
+    base = recipe.preprocess or Preprocess((spec.size, spec.size))
+    side = min(spec.size, max(look.side, base.input_size[0]))
+    plain = replace(base, pad=0)
+    if spec.channels != base.channels:
+        channels: Literal[1, 3] = 1 if spec.channels == 1 else 3
+        middle, spread = (0.5,) * channels, (0.25,) * channels
+        plain = replace(plain, channels=channels, mean=middle, std=spread)
+    recipe = recipe.replace(network=network, words=words, preprocess=plain)
+    return _sized(recipe, (side, side))
+
+
+def _sized(recipe: Recipe, size: tuple[int, int]) -> Recipe:
+    """The recipe for pictures of that size: canvas and training crops keep their proportions."""
+    seen = recipe.seen
+    canvas = round(max(size) * recipe.canvas / max(seen.size)) if recipe.canvas else None
+    steps = (replace(s, size=size) if isinstance(s, Crop | Cut) else s for s in recipe.augment)
+    return recipe.replace(preprocess=replace(seen, size=size), canvas=canvas, augment=tuple(steps))

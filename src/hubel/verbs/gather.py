@@ -1,0 +1,77 @@
+"""The pictures of a training: opened, decoded, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from hubel.data import Data, Finding, Pictures, decode, open_data
+from hubel.data.loader import as_sample
+from hubel.pictures import Preprocess
+from hubel.training.recipe import Recipe
+
+Own = tuple[Any, Any]
+"""A training and a validation set of one's own: map-style, of `Sample`s or (picture, target) pairs.
+"""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The pictures of a run, decoded, and what was left out."""
+
+    train: Any
+    val: Any
+    classes: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a user should know besides, such as a cache that could not be written."""
+    data: Data | None = None
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Pictures per part and class; empty for data sets of one's own."""
+        if self.data is None:
+            return {}
+        return {
+            part: dict(
+                zip(self.classes, np.bincount(p.targets, minlength=len(self.classes)).tolist())
+            )
+            for part, p in (("train", self.train), ("val", self.val))
+        }
+
+
+def opened(data: Any, seed: int, val: float, download: bool) -> Data:
+    """`data` as it is, or what lies there."""
+    if isinstance(data, Data):
+        return data
+    return open_data(data, seed=seed, val=val, download=download)
+
+
+def gather(recipe: Recipe, data: Any, classes: Sequence[str] | None, download: bool) -> Gathered:
+    """Open and decode. The canvas is for training; validation sees exactly what prediction will."""
+    if isinstance(data, tuple):
+        if not classes:
+            raise ValueError("data sets of your own need `classes`, the list of their class names")
+        return Gathered(data[0], data[1], tuple(classes))
+    found = opened(data, recipe.seed, recipe.val, download)
+    canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None
+    pictures: list[Pictures] = []
+    findings, notes = list(found.findings), []
+    for source, size in ((found.train, canvas), (found.val, None)):
+        made, bad = decode(source, recipe.seen, canvas=size)
+        pictures.append(made)
+        findings += bad
+        notes += [made.note] if made.note else []
+    train, val = pictures
+    return Gathered(train, val, found.classes, tuple(findings), tuple(notes), found)
+
+
+def own_preprocess(data: Own) -> Preprocess:
+    """For data sets of one's own: their pictures as they are, scaled to about -2..2."""
+    height, width, depth = as_sample(data[0][0], 0).picture.shape
+    channels: Literal[1, 3] = 1 if depth == 1 else 3
+    middle, spread = (0.5,) * channels, (0.25,) * channels
+    return Preprocess((height, width), channels=channels, mean=middle, std=spread)
