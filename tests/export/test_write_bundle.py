@@ -60,9 +60,23 @@ def trained() -> Small:
     return module
 
 
-def test_torch_and_the_engine_agree(tmp_path):
+CLASSES = ["Käfer", "location", 'a "b"']
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    return write(
+        tmp_path_factory.mktemp("written") / "deep" / "b",
+        trained(),
+        classes=CLASSES,
+        data={"licence": "CC0"},
+        training={"epochs": 3},
+    )
+
+
+def test_torch_and_the_engine_agree(written):
     module = trained()
-    predictor = load(write(tmp_path / "b", module))
+    predictor = load(written)
     pictures = np.random.default_rng(1).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
     with torch.inference_mode():
         expected = Deployed(copy.deepcopy(module), SMALL).eval()(torch.from_numpy(pictures)).numpy()
@@ -70,7 +84,7 @@ def test_torch_and_the_engine_agree(tmp_path):
         np.testing.assert_allclose(predictor.scores(pictures, batch), expected, atol=1e-5)
 
 
-def test_the_module_stays_as_it_is(tmp_path):
+def test_the_module_stays_as_it_is_and_nothing_is_printed(tmp_path, capfd):
     module = trained().double()
     before = copy.deepcopy(module.state_dict())
     write(tmp_path / "b", module)
@@ -79,26 +93,20 @@ def test_the_module_stays_as_it_is(tmp_path):
     for name, value in module.state_dict().items():
         assert value.dtype == before[name].dtype
         assert torch.equal(value, before[name])
-
-
-def test_nothing_is_printed(tmp_path, capfd):
-    write(tmp_path / "b", trained())
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_graph_says_how_to_use_it(tmp_path):
-    classes = ["Käfer", "location", 'a "b"']
-    folder = write(tmp_path / "b", trained(), classes=classes)
-    session = onnxruntime.InferenceSession(folder / "model.onnx")
+def test_the_graph_says_how_to_use_it(written):
+    session = onnxruntime.InferenceSession(written / "model.onnx")
     (pictures,), (logits,) = session.get_inputs(), session.get_outputs()
     assert (pictures.name, pictures.type, pictures.shape) == (
         "pictures", "tensor(uint8)", ["batch", 8, 8, 3],
     )  # fmt: skip
     assert (logits.name, logits.shape) == ("logits", ["batch", 3])
     words = session.get_modelmeta().custom_metadata_map
-    assert json.loads(words["classes"]) == classes
+    assert json.loads(words["classes"]) == CLASSES
     assert Preprocess.from_dict(json.loads(words["preprocess"])) == SMALL
-    assert load(folder).bundle.classes == tuple(classes)
+    assert load(written).bundle.classes == tuple(CLASSES)
 
 
 def test_the_graph_is_standard_and_tells_nothing_of_this_machine(made_bundle):
@@ -133,13 +141,11 @@ def test_back_into_torch(made_bundle, digits):
     np.testing.assert_allclose(predictor.scores(pictures), found.numpy(), atol=1e-5)
 
 
-def test_back_into_a_module_of_one_s_own(tmp_path):
-    module = trained()
-    folder = write(tmp_path / "b", module)
+def test_back_into_a_module_of_one_s_own(written):
     with pytest.raises(ValueError, match="hand it in as `module`"):
-        load_module(folder)
-    back = load_module(folder, Small())
-    assert all(torch.equal(v, module.state_dict()[k]) for k, v in back.state_dict().items())
+        load_module(written)
+    back = load_module(written, Small())
+    assert all(torch.equal(v, trained().state_dict()[k]) for k, v in back.state_dict().items())
 
 
 def test_tensors_that_do_not_fit(made_bundle):
@@ -245,11 +251,8 @@ def test_a_killed_export_leaves_the_old_bundle(tmp_path):
     assert Bundle.open(folder).facts["scores"] == {"top1": 0.5}
 
 
-def test_the_bundle_says_what_it_was_given(tmp_path):
-    folder = write(
-        tmp_path / "deep" / "b", trained(), data={"licence": "CC0"}, training={"epochs": 3}
-    )
-    facts = Bundle.open(folder).facts
+def test_the_bundle_says_what_it_was_given(written):
+    facts = Bundle.open(written).facts
     assert facts["licences"] == {"hubel": "Apache-2.0", "data": "CC0"}
     assert facts["training"] == {"epochs": 3}
-    assert sorted(p.name for p in (folder / "golden").iterdir()) == ["01-one.png", "golden.json"]
+    assert sorted(p.name for p in (written / "golden").iterdir()) == ["01-one.png", "golden.json"]

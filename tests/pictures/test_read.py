@@ -257,7 +257,9 @@ class TestRefused:
     def test_20000_by_20000(self, tmp_path):
         file = tmp_path / "vast.png"
         file.write_bytes(png_header(20_000, 20_000))
-        message = r"is too large \(20,000 x 20,000\); the limit is 100,000,000 pixels; make it"
+        message = (
+            r"is too large \(20,000 x 20,000\); the limit is 100,000,000 pixels; make it smaller"
+        )
         self.refused(file, "too large", message)
 
     def test_the_limit_can_be_lowered_and_raised(self):

@@ -16,12 +16,17 @@ class Residual(nn.Module):
     depth, Huang et al. 2016); `drop` is 0 until a training sets it.
     """
 
+    body: nn.Module
+    shortcut: nn.Module | None
     drop = 0.0
 
-    def __init__(self, body: nn.Module, shortcut: nn.Module | None, act: str = "none"):
+    def __init__(
+        self, body: nn.Module, shortcut: nn.Module | None, act: str = "none", first: str = "body"
+    ):
         super().__init__()
-        self.body = body
-        self.shortcut = shortcut
+        parts = {"body": body, "shortcut": shortcut}
+        for name in sorted(parts, key=lambda name: name != first):  # the order in the state dict
+            self.add_module(name, parts[name])
         self.act = nn.Sequential(*activation(act))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ import math
 from collections import OrderedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hubel.blocks.layers import activation, normalization
 
@@ -17,6 +18,18 @@ class Conv2d(nn.Conv2d):
 
     Drawn once, and not at all on the meta device. He et al. 2015, arXiv 1502.01852, equation 14.
     """
+
+    tensorflow = False  # pads as TensorFlow does: the output has ceil(size / stride) cells
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, c_in, H, W) -> (N, c_out, H', W')."""
+        if self.tensorflow:
+            pads: list[int] = []
+            for n, k, s in zip(x.shape[-2:], self.kernel_size, self.stride):
+                total = max((-(-n // s) - 1) * s + k - n, 0)
+                pads = [total // 2, total - total // 2, *pads]
+            x = F.pad(x, pads)
+        return super().forward(x)
 
     def reset_parameters(self) -> None:
         """Draw the weights anew."""
@@ -32,8 +45,9 @@ class Conv2d(nn.Conv2d):
 class ConvNorm(nn.Sequential):
     """y = act(norm(W * x)): (N, c_in, H, W) -> (N, c_out, H / stride, W / stride).
 
-    `padding` is half the kernel where not given, so that odd kernels keep the size at stride 1. The
-    convolution has a bias where no batch norm follows.
+    `padding` is half the kernel where not given, so that odd kernels keep the size at stride 1, or
+    "tensorflow", which puts less of it before the picture than behind where strides make it uneven.
+    The convolution has a bias where no batch norm follows.
     """
 
     def __init__(
@@ -43,7 +57,7 @@ class ConvNorm(nn.Sequential):
         kernel: int | tuple[int, int] = 1,
         stride: int = 1,
         *,
-        padding: int | tuple[int, int] | None = None,
+        padding: int | tuple[int, int] | str | None = None,
         dilation: int = 1,
         groups: int = 1,
         norm: str = "batch",
@@ -52,13 +66,15 @@ class ConvNorm(nn.Sequential):
         eps: float = 1e-5,
     ):
         k = (kernel, kernel) if isinstance(kernel, int) else kernel
-        p = (k[0] // 2 * dilation, k[1] // 2 * dilation) if padding is None else padding
+        half = (k[0] // 2 * dilation, k[1] // 2 * dilation)
+        tensorflow = padding == "tensorflow" and stride > 1  # at stride 1 it is the same
+        p = 0 if tensorflow else half if padding is None or isinstance(padding, str) else padding
         if c_in % groups or c_out % groups:
             raise ValueError(
                 f"groups={groups}: {c_in} channels in and {c_out} out must both be multiples of it"
             )
         layers: OrderedDict[str, nn.Module] = OrderedDict()
-        layers["conv"] = Conv2d(
+        conv = Conv2d(
             c_in,
             c_out,
             k,
@@ -68,6 +84,65 @@ class ConvNorm(nn.Sequential):
             groups=groups,
             bias=norm in ("none", "lrn") if bias is None else bias,
         )
+        conv.tensorflow = tensorflow
+        layers["conv"] = conv
         layers.update(("norm", layer) for layer in normalization(norm, c_out, eps))
         layers.update(("act", layer) for layer in activation(act))
         super().__init__(layers)
+
+    def fuse(self) -> nn.Conv2d:
+        """Fold batch norm into the convolution and give that: one layer less, the same outputs."""
+        norm: object = self._modules.get("norm")
+        conv = self[0]
+        if isinstance(norm, nn.BatchNorm2d):
+            weight, bias = folded(conv.weight, conv.bias, norm)
+            conv.weight, conv.bias = nn.Parameter(weight), nn.Parameter(bias)
+            del self.norm
+        return conv
+
+
+def folded(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """W g / s and (b - m) g / s + beta, for s = sqrt(v + eps): convolution and norm as one."""
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        raise ValueError("a norm without running statistics cannot be folded into a convolution")
+    scale = norm.weight.detach() * (variance + norm.eps).rsqrt()
+    shift = -mean if bias is None else bias.detach() - mean
+    return weight.detach() * scale.view(-1, 1, 1, 1), shift * scale + norm.bias.detach()
+
+
+class NormAct(nn.Sequential):
+    """y = act(norm(x)); the width stays."""
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int = 0,
+        stride: int = 1,
+        *,
+        norm: str = "batch",
+        act: str = "relu",
+        eps: float = 1e-5,
+    ):
+        super().__init__(*normalization(norm, c_in, eps), *activation(act))
+        self.c_out = c_in
+
+
+class PreConv(nn.Sequential):
+    """y = W * act(norm(x)): the order of pre-activation. He et al. 2016, arXiv 1603.05027."""
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int = 1,
+        stride: int = 1,
+        *,
+        groups: int = 1,
+        norm: str = "batch",
+        act: str = "relu",
+        eps: float = 1e-5,
+    ):
+        bias = norm == "none"
+        conv = Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=bias)
+        super().__init__(NormAct(c_in, norm=norm, act=act, eps=eps), conv)

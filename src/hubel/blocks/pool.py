@@ -31,7 +31,7 @@ class Pool(nn.Sequential):
         if kind == "max":
             layer: nn.Module = nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil)
         elif kind == "avg":
-            layer = nn.AvgPool2d(kernel, stride, padding, ceil_mode=ceil, count_include_pad=False)
+            layer = nn.AvgPool2d(kernel, stride, padding, ceil_mode=ceil)
         elif kind == "stride":
             layer = ConvNorm(c_in, c_in, kernel, stride, padding=padding)
         else:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hubel.data.limits import check
+
 
 @dataclass(frozen=True)
 class Brightness:
@@ -18,7 +20,7 @@ class Brightness:
     draws: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        _amount("brightness", self.amount)
+        check(self, amount=(0, 1))
 
     def __call__(self, pictures: Tensor, u: np.ndarray) -> Tensor:
         """Same shape, float32 in 0..255."""
@@ -33,7 +35,7 @@ class Contrast:
     draws: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
-        _amount("contrast", self.amount)
+        check(self, amount=(0, 1))
 
     def __call__(self, pictures: Tensor, u: np.ndarray) -> Tensor:
         """Same shape, float32 in 0..255."""
@@ -53,7 +55,7 @@ class Lighting:
     draws: ClassVar[int] = 4
 
     def __post_init__(self) -> None:
-        _amount("lighting", self.sigma, "sigma")
+        check(self, sigma=(0, 1))
 
     def __call__(self, pictures: Tensor, u: np.ndarray) -> Tensor:
         """Same shape, float32 in 0..255."""
@@ -86,8 +88,3 @@ def means(pictures: Tensor) -> np.ndarray:
 
 def _factor(u: np.ndarray, amount: float) -> Tensor:
     return torch.from_numpy((1 + (2 * u - 1) * amount).astype(np.float32))[:, :, None, None]
-
-
-def _amount(name: str, value: object, word: str = "amount") -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ValueError(f"{name}: {word}={value!r}; a number in 0..1 is needed")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from hubel.data.layout import SPLITS, WHOLE, Layout, Part
-from hubel.pictures import list_pictures
+from hubel.data.types import Finding
+from hubel.pictures.read import SUFFIXES, list_pictures
 
 EXAMPLE = "make one folder per class (cats/1.jpg, dogs/2.jpg)"
 
@@ -16,22 +17,34 @@ def read_folders(root: Path) -> Layout:
     ValueError where there are no pictures, or no folders that say what they show.
     """
     inner = _subfolders(root)
-    parts: dict[str, Part] = {}
-    for folder in inner:
-        name = SPLITS.get(folder.name.lower())
-        if name in parts:
-            raise ValueError(f"{root}: two folders hold the {name} pictures; keep one of them")
-        if name:
-            parts[name] = _classes(folder, root)
-    if "train" not in parts:  # a class may be called "test"
-        whole = _classes(root, root)
-        if len(set(whole.labels)) == 1 and len(inner) == 1 and _subfolders(inner[0]):
-            return read_folders(inner[0])  # an archive's own folder around everything
-        parts = {WHOLE: whole}
-    return Layout("a folder per class", parts)
+    splits = [folder for folder in inner if folder.name.lower() in SPLITS]
+    if splits and _are_parts(splits, inner):
+        parts: dict[str, Part] = {}
+        findings: list[Finding] = []
+        for folder in splits:
+            name = SPLITS[folder.name.lower()]
+            if name in parts:
+                raise ValueError(f"{root}: two folders hold the {name} pictures; keep one of them")
+            parts[name] = _classes(folder, root, findings)
+        return Layout("a folder per class", parts, findings=findings)
+    findings = []
+    whole = _classes(root, root, findings)
+    if len(inner) == 1 and _subfolders(inner[0]):
+        return read_folders(inner[0])  # an archive's own folder around everything
+    return Layout("a folder per class", {WHOLE: whole}, findings=findings)
 
 
-def _classes(folder: Path, root: Path) -> Part:
+def _are_parts(splits: list[Path], inner: list[Path]) -> bool:
+    """Whether folders called train, val or test hold the parts; a train is a vehicle, too."""
+    names = {SPLITS[folder.name.lower()] for folder in splits}
+    if "train" not in names:
+        return len(splits) == len(inner)
+    train = next(folder for folder in splits if SPLITS[folder.name.lower()] == "train")
+    return len(names) > 1 or len(inner) == 1 or bool(_subfolders(train))
+
+
+def _classes(folder: Path, root: Path, findings: list[Finding]) -> Part:
+    """The pictures of a folder's class folders; those beside the folders become findings."""
     part = Part()
     for inner in _subfolders(folder):
         found = list_pictures(inner)
@@ -39,9 +52,12 @@ def _classes(folder: Path, root: Path) -> Part:
         part.labels += [inner.name] * len(found)
     part.pictures = part.files
     part.names = [file.relative_to(root).as_posix() for file in part.files]
+    loose = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     if part.files:
+        message = "lies beside the class folders; move it into one of them"
+        names = (file.relative_to(root).as_posix() for file in loose)
+        findings += [Finding(name, "no class", message) for name in names]
         return part
-    loose = list_pictures(folder)
     if loose:
         example = loose[0].name
         raise ValueError(f"{folder}: pictures ({example}, ...) but no classes; {EXAMPLE}")

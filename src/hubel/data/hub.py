@@ -94,8 +94,11 @@ def _fetch(repository: str, folder: Path) -> dict[str, Any]:
     endpoint = os.environ.get("HF_ENDPOINT")
     try:
         info, files = _listing(HfApi(endpoint=endpoint), repository)
-        kept: dict[str, dict[str, Any]] = {}
         for file in files:
+            path = folder / file.rfilename
+            if _is_promised(path, file):
+                continue
+            path.unlink(missing_ok=True)  # the client takes what lies there for its own
             hf_hub_download(
                 repository,
                 file.rfilename,
@@ -104,7 +107,10 @@ def _fetch(repository: str, folder: Path) -> dict[str, Any]:
                 local_dir=folder,
                 endpoint=endpoint,
             )
-            kept[file.rfilename] = _checked(folder / file.rfilename, file)
+            if not _is_promised(path, file):
+                path.unlink()
+                rule = "not the bytes that the hub promised; fetch it again"
+                raise ValueError(f"{file.rfilename}: {rule}")
     except ValueError:
         raise
     except Exception as error:  # the client lets its transport's errors through, whatever they are
@@ -112,6 +118,10 @@ def _fetch(repository: str, folder: Path) -> dict[str, Any]:
         remedy = "check the name and the connection; what is complete is kept for the next try"
         raise ValueError(f"{repository} cannot be fetched ({reason}); {remedy}") from error
     licence = str((info.card_data or {}).get("license") or "")
+    kept = {
+        file.rfilename: {"sha256": sha256(folder / file.rfilename), "size": file.size}
+        for file in files
+    }
     facts = {"repository": repository, "revision": info.sha, "licence": licence, "files": kept}
     write_whole(folder / FACTS, json.dumps(facts, indent=1))
     return facts
@@ -141,15 +151,11 @@ def _listing(api: Any, repository: str) -> tuple[Any, list[Any]]:
     return info, files
 
 
-def _checked(path: Path, file: Any) -> dict[str, Any]:
-    """Size and SHA-256 of a fetched file; ValueError, and the file removed, if it is another."""
-    digest, expected = sha256(path), file.lfs.sha256 if file.lfs else None
-    if expected is None:  # a small file, for which the hub gives git's hash
-        content = path.read_bytes()
-        same = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.blob_id
-    else:
-        same = digest == expected
-    if not same:
-        path.unlink()
-        raise ValueError(f"{file.rfilename}: not the bytes that the hub promised; fetch it again")
-    return {"sha256": digest, "size": path.stat().st_size}
+def _is_promised(path: Path, file: Any) -> bool:
+    """Whether the file is there with the hash that the hub names."""
+    if not path.is_file():
+        return False
+    if file.lfs:
+        return sha256(path) == file.lfs.sha256
+    content = path.read_bytes()  # small, and known by git's hash
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.blob_id

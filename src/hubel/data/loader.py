@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from hubel.data.augment import Step, augment
-from hubel.data.decode import Pictures
+from hubel.data.augment import Step, apply
+from hubel.data.decoding import Pictures
 from hubel.data.draws import order
 from hubel.data.types import Batch, Sample
 from hubel.pictures.read import as_uint8
@@ -84,6 +84,7 @@ class Loader:
     def _from_workers(self, addresses: list[Address]) -> Iterator[_Made]:
         self._plan.addresses = addresses
         if self._pool is None:
+            _check_sendable(self._make)
             self._pool = DataLoader(
                 self._make,
                 batch_size=None,
@@ -94,14 +95,7 @@ class Loader:
                 worker_init_fn=_ignore_interrupts,
                 generator=torch.Generator(),  # or it would draw from the network's
             )
-        try:
-            return iter(self._pool)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            self._pool = None
-            name = type(self.dataset).__name__
-            raise ValueError(
-                f"{name} cannot be sent to worker processes ({error}); use workers=0"
-            ) from error
+        return iter(self._pool)
 
 
 _Made = tuple[Batch, float, float]
@@ -136,7 +130,7 @@ class _Make(torch.utils.data.Dataset[_Made]):
         pictures, targets = _read(self.dataset, indices)
         read = time.perf_counter()
         if self.steps:
-            pictures = augment(self.steps, pictures, self.seed, epoch, indices)
+            pictures = apply(self.steps, pictures, self.seed, epoch, indices)
         batch = Batch(pictures, targets, torch.from_numpy(indices))
         return batch, read - began, time.perf_counter() - read
 
@@ -184,6 +178,21 @@ def as_sample(thing: Any, index: int) -> Sample:
         rule = "arrays are (H, W), (H, W, 1) or (H, W, 3), tensors (C, H, W)"
         raise ValueError(f"{name} of the data set has shape {array.shape}; {rule}")
     return Sample(as_uint8(array, name), int(target), name, index)
+
+
+def _check_sendable(make: _Make) -> None:
+    """ValueError for what cannot be pickled: torch says it in a warning of ten lines."""
+
+    class Nowhere:
+        def write(self, part: object) -> None:
+            pass
+
+    try:
+        pickle.Pickler(Nowhere()).dump(make)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        name = type(make.dataset).__name__
+        rule = "define it in a module, or use workers=0"
+        raise ValueError(f"{name} cannot be sent to worker processes ({error}); {rule}") from error
 
 
 def _ignore_interrupts(worker: int) -> None:

@@ -16,6 +16,9 @@ from hubel.data.parquet import read_parquet
 from hubel.data.table import is_table, read_table
 from hubel.data.types import Data, Source
 
+OTHER_TASKS = frozenset({"images", "masks", "labels", "annotations", "jpegimages", "imagesets"})
+"""Folders that do not say what the pictures in them show."""
+
 
 def open_data(
     where: str | os.PathLike[str], *, seed: int = 0, val: float = 0.2, download: bool = False
@@ -40,6 +43,10 @@ def open_data(
     name, layout = _read(os.fspath(where), download)
     labels = [label for part in layout.parts.values() for label in part.labels]
     classes = layout.classes or in_order(labels)
+    if {label.lower() for label in labels} <= OTHER_TASKS and labels:
+        folders = " and ".join(sorted(set(labels)))
+        rule = "these are the folders of data for detection or segmentation, not of classes"
+        raise ValueError(f"{where}: pictures only in {folders}; {rule}; {EXAMPLE}")
     if len(set(labels)) < 2:
         found = f"only one class ({labels[0]})" if labels else "no pictures"
         raise ValueError(f"{where}: {found}; a classifier needs two or more; {EXAMPLE}")
@@ -61,6 +68,8 @@ def open_data(
 
 def _read(where: str, download: bool) -> tuple[str, Layout]:
     """What to call the data set, and its layout."""
+    if not where:
+        raise ValueError("no data set was named; give a folder, a file or a name such as digits")
     path = Path(where)
     if path.is_dir():
         return path.resolve().name, _read_folder(path)

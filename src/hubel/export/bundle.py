@@ -64,9 +64,6 @@ def write_bundle(
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         part.chmod(0o755)  # mkdtemp's is for the owner alone
-        pictures, limit = _write_golden(part, deployed, preprocess, len(classes), golden)
-        _write_weights(part / WEIGHTS, deployed.network)
-        write_onnx(part / MODEL, deployed, preprocess, classes)
         facts = {
             "schema": SCHEMA,
             "task": "classify",
@@ -77,23 +74,16 @@ def write_bundle(
             "preprocess": preprocess.to_dict(),
             "calibration": {"temperature": 1.0, "method": "none"},
             "thresholds": {},
-            "licences": {
-                "hubel": "Apache-2.0",
-                "data": (data or {}).get("licence") or "unknown",
-            },
+            "licences": {"hubel": "Apache-2.0", "data": (data or {}).get("licence") or "unknown"},
             "data": dict(data or {}),
             "training": dict(training or {}),
             "scores": dict(scores or {}),
         }
         _write_json(part / FACTS, facts)
-        _write_json(
-            part / GOLDEN,
-            {
-                "tolerance": {"float32": {"logits": limit, "probabilities": TOLERANCE}},
-                "pictures": pictures,
-            },
-        )
         (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
+        _write_golden(part, deployed, preprocess, len(classes), golden)
+        _write_weights(part / WEIGHTS, deployed.network)
+        write_onnx(part / MODEL, deployed, preprocess, classes)
         _write_sums(part)
         _prove(part)
         _put(part, folder)
@@ -156,16 +146,18 @@ def _write_golden(
     preprocess: Preprocess,
     classes: int,
     golden: Iterable[tuple[str, np.ndarray]],
-) -> tuple[list[dict[str, Any]], float]:
-    """Save the pictures as PNG; gives their rows of golden.json and the tolerance of a logit."""
-    (part / GOLDEN).parent.mkdir()
-    rows, prepared = [], []
+) -> None:
+    """Save the pictures as PNG, and in golden.json what the network says about them."""
+    place = (part / GOLDEN).parent
+    place.mkdir()
+    rows: list[dict[str, Any]] = []
+    prepared = []
     for number, (name, picture) in enumerate(golden, 1):
         slug = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-")[:40]
         file = f"{number:02d}-{slug}.png" if slug else f"{number:02d}.png"
-        Image.fromarray(picture).save((part / GOLDEN).parent / file)
+        Image.fromarray(picture).save(place / file)
         # Read back, so that the outputs belong to the file.
-        prepared.append(preprocess((part / GOLDEN).parent / file))
+        prepared.append(preprocess(place / file))
         rows.append({"file": file, "name": name, "prepared": fingerprint(prepared[-1])})
     if not rows:
         raise ValueError("golden is empty: a bundle proves itself on real pictures; give a few")
@@ -180,7 +172,9 @@ def _write_golden(
     expected = logits.double().numpy()
     for row, z, p in zip(rows, expected, softmax(expected)):
         row["logits"], row["probabilities"] = z.tolist(), p.tolist()
-    return rows, TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    tolerance = {"float32": {"logits": limit, "probabilities": TOLERANCE}}
+    _write_json(part / GOLDEN, {"tolerance": tolerance, "pictures": rows})
 
 
 def _write_weights(path: Path, network: nn.Module) -> None:

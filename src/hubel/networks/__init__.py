@@ -11,10 +11,31 @@ from typing import Any
 
 from torch import nn
 
-from hubel.networks import alexnet, lenet, resnet, vgg
-from hubel.networks.account import Account, Row, account
+from hubel.networks import (
+    airbench,
+    alexnet,
+    convnext,
+    densenet,
+    dpn,
+    efficientnet,
+    googlenet,
+    inception,
+    lenet,
+    mnasnet,
+    mobilenet,
+    preact,
+    regnet,
+    repvgg,
+    resnet,
+    senet,
+    shufflenet,
+    squeezenet,
+    vgg,
+    xception,
+)
 from hubel.networks.network import Network
 from hubel.networks.spec import Spec, Stage, make, row, words_of
+from hubel.ops.account import Account, Row, account
 from hubel.runtime.names import unknown
 from hubel.weights import load
 
@@ -34,7 +55,28 @@ __all__ = [
     "words_of",
 ]
 
-FAMILIES = (lenet, alexnet, vgg, resnet)
+FAMILIES = (
+    lenet,
+    alexnet,
+    vgg,
+    googlenet,
+    inception,
+    resnet,
+    preact,
+    senet,
+    densenet,
+    dpn,
+    xception,
+    squeezenet,
+    mobilenet,
+    shufflenet,
+    mnasnet,
+    efficientnet,
+    regnet,
+    repvgg,
+    convnext,
+    airbench,
+)
 
 
 def _merged() -> dict[str, Callable[..., Spec]]:

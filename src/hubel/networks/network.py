@@ -8,8 +8,9 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from hubel.networks.account import Account, account
+from hubel.blocks import ConvNorm, RepConv
 from hubel.networks.spec import Spec, Stage
+from hubel.ops.account import Account, account
 from hubel.runtime.names import unknown
 
 
@@ -114,6 +115,13 @@ class Network(nn.Module):
             if name in self.aux:
                 found.append(self.aux[name](y))
         return (self.head(y), *found)
+
+    def fuse(self) -> Network:
+        """Fold norms and parallel branches into convolutions, in place, for use without training."""
+        for part in list(self.modules()):
+            if isinstance(part, (ConvNorm, RepConv)):
+                part.fuse()
+        return self
 
     @property
     def grid(self) -> dict[int, tuple[float, float]]:

@@ -1,7 +1,10 @@
-"""Residual networks. He, Zhang, Ren, Sun 2015, "Deep Residual Learning for Image Recognition".
+"""Residual networks and those that change one number of them.
 
-arXiv 1512.03385, tables 1 and 6. The ImageNet forms stride in the 3x3 of a bottleneck, as all
-published weights do; the paper's own place is stride_on="1x1".
+He, Zhang, Ren, Sun 2015, "Deep Residual Learning for Image Recognition", arXiv 1512.03385, tables 1
+and 6. ResNeXt (Xie et al. 2016, arXiv 1611.05431) has groups=32, width=4; the wide bottleneck
+networks (Zagoruyko, Komodakis 2016, arXiv 1605.07146) have width=128; SE-ResNet (Hu et al. 2017,
+arXiv 1709.01507) has se=16. The ImageNet forms stride in the 3x3 of a bottleneck, as the published
+weights do; the paper's own place is stride_on="1x1".
 """
 
 from __future__ import annotations
@@ -10,101 +13,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from hubel.blocks import ConvNorm, Pool, Residual, SqueezeExcite
-from hubel.networks.spec import Spec, classifier, one_of, row
+from hubel.blocks import EXPANSION, Basic, Bottleneck, ConvNorm, Pool, Residual
+from hubel.networks.spec import Spec, classifier, facts, one_of, row
 
 FACTS = {
-    "paper": "Deep Residual Learning for Image Recognition",
-    "authors": "He, Zhang, Ren, Sun",
-    "year": 2015,
-    "arxiv": "1512.03385",
+    "resnet": ("Deep Residual Learning for Image Recognition", "He, Zhang, Ren, Sun", 2015),
+    "resnext": (
+        "Aggregated Residual Transformations for Deep Neural Networks",
+        "Xie, Girshick, Dollar, Tu, He",
+        2016,
+    ),
+    "wide": ("Wide Residual Networks", "Zagoruyko, Komodakis", 2016),
+    "se": ("Squeeze-and-Excitation Networks", "Hu, Shen, Sun", 2017),
 }
-
-
-class PadShortcut(nn.Module):
-    """y = every stride-th cell of x, with zero channels added: no parameters. Option A of section
-    4.1.
-    """
-
-    def __init__(self, c_in: int, c_out: int, stride: int):
-        super().__init__()
-        self.stride, self.extra = stride, c_out - c_in
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
-        x = x[:, :, :: self.stride, :: self.stride]
-        return F.pad(x, (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
-
-
-def _shortcut(kind: str, c_in: int, c_out: int, stride: int, norm: str) -> nn.Module | None:
-    if kind == "none":
-        return None
-    if c_in == c_out and stride == 1:
-        return nn.Identity()
-    if kind == "pad":
-        return PadShortcut(c_in, c_out, stride)
-    return ConvNorm(c_in, c_out, 1, stride, act="none", norm=norm)
-
-
-class Basic(Residual):
-    """y = act(x + W_2 * act(W_1 * x)), both 3x3: figure 5, left."""
-
-    def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        shortcut: str = "projection",
-        inner: int = 0,
-        groups: int = 1,
-        kernel: int = 3,
-        se: int = 0,
-        act: str = "relu",
-        norm: str = "batch",
-        stride_on: str = "3x3",
-    ):
-        inner = inner or c_out
-        body = nn.Sequential(
-            ConvNorm(c_in, inner, kernel, stride, groups=groups, act=act, norm=norm),
-            ConvNorm(inner, c_out, kernel, groups=groups, act="none", norm=norm),
-        )
-        if se:
-            body.append(SqueezeExcite(c_out, c_out // se))
-        super().__init__(body, _shortcut(shortcut, c_in, c_out, stride, norm), act)
-
-
-class Bottleneck(Residual):
-    """y = act(x + W_3 * act(W_2 * act(W_1 * x))), 1x1, 3x3 and 1x1: figure 5, right."""
-
-    def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        shortcut: str = "projection",
-        inner: int = 0,
-        groups: int = 1,
-        kernel: int = 3,
-        se: int = 0,
-        act: str = "relu",
-        norm: str = "batch",
-        stride_on: str = "3x3",
-    ):
-        inner = inner or c_out // 4
-        first, second = (stride, 1) if stride_on == "1x1" else (1, stride)
-        body = nn.Sequential(
-            ConvNorm(c_in, inner, 1, first, act=act, norm=norm),
-            ConvNorm(inner, inner, kernel, second, groups=groups, act=act, norm=norm),
-            ConvNorm(inner, c_out, act="none", norm=norm),
-        )
-        if se:
-            body.append(SqueezeExcite(c_out, c_out // se))
-        super().__init__(body, _shortcut(shortcut, c_in, c_out, stride, norm), act)
 
 
 def identity(network: nn.Module) -> None:
@@ -115,13 +38,13 @@ def identity(network: nn.Module) -> None:
             last.weight.zero_()
 
 
-EXPANSION = {Basic: 1, Bottleneck: 4}
 INITS = {"he": None, "identity": identity}
 
 
 def imagenet(
     block: type[Residual],
     depths: tuple[int, ...],
+    paper: str = "resnet",
     *,
     skip: str = "add",
     shortcut: str = "projection",
@@ -150,7 +73,7 @@ def imagenet(
                 planes * EXPANSION[block],
                 depth,
                 stride=1 if i == 0 else 2,
-                inner=planes * width // 64 * groups,
+                base=width,
                 groups=groups,
                 stride_on=stride_on,
                 **options,
@@ -164,7 +87,7 @@ def imagenet(
         stages=tuple(stages),
         head=(classifier(head, 1000),),
         init=INITS[one_of("init", init, INITS)],
-        facts=FACTS,
+        facts=facts(*FACTS[paper]),
     )
 
 
@@ -195,7 +118,7 @@ def cifar(
         head=(classifier(head, 10),),
         size=32,
         init=INITS[one_of("init", init, INITS)],
-        facts=FACTS,
+        facts=facts(*FACTS["resnet"]),
     )
 
 
@@ -208,7 +131,7 @@ def _options(skip: str, shortcut: str, se: int, kernel: int, act: str, norm: str
     return {"shortcut": shortcut, "se": se, "kernel": kernel, "act": act, "norm": norm}
 
 
-DEPTHS: dict[int, tuple[type[Residual], tuple[int, ...]]] = {
+DEPTHS: dict[int, tuple[Any, tuple[int, ...]]] = {
     18: (Basic, (2, 2, 2, 2)),
     34: (Basic, (3, 4, 6, 3)),
     50: (Bottleneck, (3, 4, 6, 3)),
@@ -217,8 +140,13 @@ DEPTHS: dict[int, tuple[type[Residual], tuple[int, ...]]] = {
 }
 CIFAR_DEPTHS = (20, 32, 44, 56, 110, 1202)
 
+
+def _of(depth: int, paper: str, **words: Any) -> Callable[..., Spec]:
+    return partial(imagenet, *DEPTHS[depth], paper, **words)
+
+
 VARIANTS: dict[str, Callable[..., Spec]] = {
-    **{f"resnet{depth}": partial(imagenet, *DEPTHS[depth]) for depth in DEPTHS},
+    **{f"resnet{depth}": _of(depth, "resnet") for depth in DEPTHS},
     **{f"plain{depth}": partial(imagenet, *DEPTHS[depth], skip="none") for depth in (18, 34)},
     "resnet14": partial(cifar, 2, shortcut="projection"),
     **{f"resnet{depth}": partial(cifar, (depth - 2) // 6) for depth in CIFAR_DEPTHS},
@@ -226,4 +154,14 @@ VARIANTS: dict[str, Callable[..., Spec]] = {
         f"plain{depth}": partial(cifar, (depth - 2) // 6, skip="none")
         for depth in CIFAR_DEPTHS[:-1]
     },
+    "resnext50_32x4d": _of(50, "resnext", groups=32, width=4),
+    "resnext101_32x4d": _of(101, "resnext", groups=32, width=4),
+    "resnext101_32x8d": _of(101, "resnext", groups=32, width=8),
+    "resnext101_64x4d": _of(101, "resnext", groups=64, width=4),
+    "wide_resnet50_2": _of(50, "wide", width=128),
+    "wide_resnet101_2": _of(101, "wide", width=128),
+    **{f"seresnet{depth}": _of(depth, "se", se=16) for depth in (50, 101, 152)},
+    "seresnext50_32x4d": _of(50, "se", groups=32, width=4, se=16),
+    "seresnext101_32x4d": _of(101, "se", groups=32, width=4, se=16),
+    "seresnext101_32x8d": _of(101, "se", groups=32, width=8, se=16),
 }

@@ -113,6 +113,17 @@ def make(name: str, rule: Callable[..., Spec], words: Mapping[str, Any]) -> Spec
     return replace(rule(**words), name=name, rule=rule, words=dict(words))
 
 
+def facts(paper: str, authors: str, year: int, arxiv: str = "") -> dict[str, Any]:
+    """The paper of a table."""
+    return {"paper": paper, "authors": authors, "year": year, **({"arxiv": arxiv} if arxiv else {})}
+
+
+def rounded(width: float, divisor: int = 8) -> int:
+    """The nearest multiple of the divisor not more than 10 % below: MobileNet's rounding."""
+    near = max(divisor, int(width + divisor / 2) // divisor * divisor)
+    return near if near >= 0.9 * width else near + divisor
+
+
 def one_of(word: str, value: str, allowed: Iterable[str]) -> str:
     """The value, or ValueError with those that make sense for the word."""
     allowed = tuple(allowed)
@@ -136,6 +147,5 @@ def classifier(
     one_of("head", head, ("dense", "gap", "mlp"))
     if head == "dense":
         return row(Classifier, classes, hidden=hidden, grid=grid, act=act, dropout=dropout)
-    return row(
-        Classifier, classes, hidden=(512,) if head == "mlp" else (), act=act, dropout=dropout
-    )
+    layers = (512,) if head == "mlp" else ()
+    return row(Classifier, classes, hidden=layers, act=act, dropout=dropout)

@@ -249,7 +249,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _too_large(size: tuple[int, int], max_pixels: int) -> str:
-    rule = f"the limit is {max_pixels:,} pixels; make it smaller or raise max_pixels"
+    rule = f"the limit is {max_pixels:,} pixels; make it smaller"
     return f"is too large ({size[0]:,} x {size[1]:,}); {rule}"
 
 

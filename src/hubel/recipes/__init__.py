@@ -70,5 +70,9 @@ def default(look: Look) -> str:
 
 
 def of_network(network: str) -> str | None:
-    """The page that was written for this network, if there is one."""
-    return next((name for name in PAGES if page(name).RECIPE.network == network), None)
+    """The page that was written for this network, if there is one.
+
+    The page for photographs is not: it only says which network they get by default.
+    """
+    pages = (name for name in PAGES if name != "photos")
+    return next((name for name in pages if page(name).RECIPE.network == network), None)

@@ -88,8 +88,8 @@ class Trainer:
 
     @property
     def parameters(self) -> int:
-        """Trainable parameters of the network."""
-        return sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        """Parameters of the network."""
+        return sum(p.numel() for p in self.model.parameters())
 
     def state(self, model: nn.Module) -> loop.State:
         """The fold of the recipe around a model."""

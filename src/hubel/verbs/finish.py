@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from hubel.analysis.errors import write_errors
+from hubel.data.loader import as_sample
 from hubel.export.bundle import write_bundle
-from hubel.networks.account import account
+from hubel.ops.account import account
 from hubel.pictures import read_picture
 from hubel.report import write_report
 from hubel.runtime.machine import environment
@@ -128,7 +129,7 @@ def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[int]]:
 
 
 def _count(gathered: Gathered) -> dict[str, int]:
-    targets = [int(gathered.train[i].target) for i in range(len(gathered.train))]
+    targets = [as_sample(gathered.train[i], i).target for i in range(len(gathered.train))]
     return dict(
         zip(gathered.classes, np.bincount(targets, minlength=len(gathered.classes)).tolist())
     )
@@ -144,6 +145,4 @@ class _Drawn:
         return len(self.dataset)
 
     def __getitem__(self, i: int) -> NDArray[np.uint8]:
-        from hubel.data.loader import as_sample
-
         return as_sample(self.dataset[int(i)], int(i)).picture

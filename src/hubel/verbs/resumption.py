@@ -59,25 +59,16 @@ def prove_resumption(
     workers: int = 0,
     seed: int = 0,
     folder: Path | None = None,
-    options: tuple[str, ...] = ("--epochs", "6"),
 ) -> Proof:
     """Train on the digits twice, once killed `kills` times, and compare everything but the
     clock's column.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
         runs = folder or Path(made)
-        command = [sys.executable, "-m", "hubel", "train", "--runs", str(runs), "--json"]
-        command += ["--save-every", "3"]
-        fresh = [
-            "digits",
-            "--workers",
-            str(workers),
-            "--threads",
-            "1",
-            "--seed",
-            str(seed),
-            *options,
-        ]
+        command = [sys.executable, "-m", "hubel", "train", "--json"]
+        command += ["--runs", str(runs), "--save-every", "3"]
+        epochs = 3 * kills  # long enough for every kill to hit the training
+        fresh = f"digits --workers {workers} --threads 1 --seed {seed} --epochs {epochs}".split()
         _wait([*command, *fresh, "--name", "straight"])
         straight, killed = (Run(runs / "classify" / name) for name in ("straight", "killed"))
         draw, done, writing = random.Random(seed), 0, 0
@@ -146,23 +137,23 @@ def _kill(command: list[str], run: Run, draw: random.Random, *, at_write: bool) 
     def half_written() -> bool:
         return any(run.checkpoints.glob(".*.part")) if run.checkpoints.exists() else False
 
-    try:
-        while alive() and (not last.exists() or last.stat().st_mtime_ns == before):
-            time.sleep(0.002)
-        moment = time.monotonic() + draw.random() * 0.5
-        while alive() and (time.monotonic() < moment or (at_write and not half_written())):
-            time.sleep(0.0002)
-        if process.poll() is not None:
-            _, errors = process.communicate()
-            if process.returncode:
-                raise ValueError(f"the training failed: {errors.decode(errors='replace').strip()}")
+    with process:  # closes the pipe and waits, whatever happens
+        try:
+            while alive() and (not last.exists() or last.stat().st_mtime_ns == before):
+                time.sleep(0.002)
+            moment = time.monotonic() + draw.random() * 0.5
+            while alive() and (time.monotonic() < moment or (at_write and not half_written())):
+                time.sleep(0.0002)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+                return half_written()
+            if process.returncode and process.stderr:
+                said = process.stderr.read().decode(errors="replace").strip()
+                raise ValueError(f"the training failed: {said}")
             return None
-        process.kill()
-        process.wait()
-        return half_written()
-    finally:
-        process.kill()
-        process.communicate()
+        finally:
+            process.kill()
 
 
 def _wait(command: list[str]) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 Pairing = dict[str, str]  # name in the network -> name in the source
 
 KINDS = ("weight", "bias", "running_mean", "running_var")
-HEADS = ("head", "fc", "classifier", "last_linear", "pre_logits", "logits")
+HEADS = ("head", "fc", "classifier", "last_linear", "pre_logits", "logits", "conv_head")
 
 
 def by_name(

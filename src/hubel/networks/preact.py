@@ -1,0 +1,121 @@
+"""Pre-activation residual networks and wide residual networks.
+
+He, Zhang, Ren, Sun 2016, "Identity Mappings in Deep Residual Networks", arXiv 1603.05027, figure
+4(e); Zagoruyko, Komodakis 2016, "Wide Residual Networks", arXiv 1605.07146, table 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from hubel.blocks import Conv2d, ConvNorm, NormAct, Pool, PreConv
+from hubel.networks.spec import Spec, classifier, facts, one_of, row
+
+FACTS = facts("Identity Mappings in Deep Residual Networks", "He et al.", 2016, "1603.05027")
+WIDE = facts("Wide Residual Networks", "Zagoruyko, Komodakis", 2016, "1605.07146")
+
+
+class PreBlock(nn.Module):
+    """y = x + F(x), F of norm, act, convolution: 3x3 twice, or 1x1, 3x3, 1x1 with `bottleneck`.
+
+    Nothing stands in the way of x. Where the shape changes, a 1x1 of the activated x takes its
+    place. Equation 2.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        stride: int = 1,
+        *,
+        bottleneck: bool = False,
+        skip: str = "add",
+        act: str = "relu",
+        norm: str = "batch",
+    ):
+        super().__init__()
+        both: dict[str, Any] = {"act": act, "norm": norm}
+        inner = c_out // 4 if bottleneck else c_out
+        self.entry = NormAct(c_in, **both)
+        if bottleneck:
+            first = Conv2d(c_in, inner, 1, bias=norm == "none")
+            rest = [PreConv(inner, inner, 3, stride, **both), PreConv(inner, c_out, **both)]
+        else:
+            first = Conv2d(c_in, inner, 3, stride, 1, bias=norm == "none")
+            rest = [PreConv(inner, c_out, 3, **both)]
+        self.body = nn.Sequential(first, *rest)
+        self.skip = skip == "add"
+        self.way = None
+        if self.skip and (c_in != c_out or stride > 1):
+            self.way = Conv2d(c_in, c_out, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
+        a = self.entry(x)
+        y = self.body(a)
+        if not self.skip:
+            return y
+        return y + (x if self.way is None else self.way(a))
+
+
+def identity(network: nn.Module) -> None:
+    """Every F starts at zero: its last convolution is 0."""
+    for part in network.modules():
+        if isinstance(part, PreBlock):
+            [m for m in part.body.modules() if isinstance(m, Conv2d)][-1].weight.zero_()
+
+
+INITS = {"he": None, "identity": identity}
+
+
+def preact(
+    depths: tuple[int, ...],
+    bottleneck: bool,
+    paper: dict[str, Any],
+    *,
+    skip: str = "add",
+    width: int = 16,
+    act: str = "relu",
+    norm: str = "batch",
+    head: str = "gap",
+    init: str = "he",
+) -> Spec:
+    """Three groups are the CIFAR form with a 3x3 stem, four the ImageNet form."""
+    one_of("skip", skip, ("add", "none"))
+    both: dict[str, Any] = {"act": act, "norm": norm}
+    block = partial(row, PreBlock, bottleneck=bottleneck, skip=skip, **both)
+    cifar, wide = len(depths) == 3, 4 if bottleneck else 1
+    plain = partial(row, ConvNorm, norm="none", act="none", bias=False)
+    stem = [plain(width=16, kernel=3)]
+    if not cifar:
+        stem = [row(ConvNorm, 64, stride=2, kernel=7, **both)]
+        stem.append(row(Pool, stride=2, kernel=3, padding=1))
+    stages = [
+        block(width=width * wide * 2**i, depth=depth, stride=1 if i == 0 else 2)
+        for i, depth in enumerate(depths)
+    ]
+    return Spec(
+        stem=tuple(stem),
+        stages=(*stages, row(NormAct, **both)),
+        head=(classifier(head, 10 if cifar else 1000),),
+        size=32 if cifar else 224,
+        init=INITS[one_of("init", init, INITS)],
+        facts=paper,
+    )
+
+
+IMAGENET = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
+
+VARIANTS: dict[str, Callable[..., Spec]] = {
+    "preresnet110": partial(preact, (18, 18, 18), False, FACTS),
+    "preresnet164": partial(preact, (18, 18, 18), True, FACTS),
+    **{f"preresnet{n}": partial(preact, d, True, FACTS, width=64) for n, d in IMAGENET.items()},
+    **{
+        f"wrn{depth}_{k}": partial(preact, ((depth - 4) // 6,) * 3, False, WIDE, width=16 * k)
+        for depth, k in ((16, 4), (28, 2), (28, 10), (40, 4))
+    },
+}

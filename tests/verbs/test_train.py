@@ -1,0 +1,89 @@
+"""Everything of one's own goes through the same loop: module, data sets, loss."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import hubel
+
+
+class Squares(torch.utils.data.Dataset):
+    """Pictures 16x16 whose left or right half is bright: (picture, target) pairs."""
+
+    def __init__(self, count: int, seed: int):
+        draw = np.random.default_rng(seed)
+        self.targets = draw.integers(0, 2, count)
+        self.pictures = draw.integers(0, 80, (count, 16, 16, 3)).astype(np.uint8)
+        for picture, target in zip(self.pictures, self.targets):
+            picture[:, 8 * target : 8 * target + 8] += 120
+
+    def __len__(self):
+        return len(self.targets)
+
+    def __getitem__(self, i):
+        return self.pictures[i], int(self.targets[i])
+
+
+class Tiny(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=2)
+        self.head = nn.Linear(4 * 7 * 7, 2)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.conv(x)).flatten(1))
+
+
+def test_module_data_and_loss_of_ones_own(tmp_path):
+    calls = []
+
+    def loss(logits, targets):
+        calls.append(len(targets))
+        return nn.functional.cross_entropy(logits, targets)
+
+    run = hubel.train(
+        (Squares(64, 0), Squares(32, 1)), network=Tiny(), loss=loss, classes=["left", "right"],
+        epochs=3, batch=8, threads=1, augment=(), runs=tmp_path, progress="quiet",
+    )  # fmt: skip
+    assert run.scores["val_top1"] == 1.0
+    assert calls.count(8) == 3 * 8
+    assert calls.count(32) == 3 + 1  # a validation an epoch and the one of record
+    assert len(run.results) == 3
+    answer = hubel.load(run.bundle).predict(Squares(1, 3).pictures[0])
+    assert answer.label == ["left", "right"][Squares(1, 3).targets[0]]
+    assert run.report.exists()
+
+
+def test_ones_own_data_needs_class_names(tmp_path):
+    with pytest.raises(ValueError, match="need `classes`"):
+        hubel.train((Squares(8, 0), Squares(8, 1)), network=Tiny(), runs=tmp_path)
+
+
+def test_an_unknown_field_names_the_nearest(tmp_path):
+    with pytest.raises(ValueError, match=r"'epoch'.*epochs"):
+        hubel.train("digits", epoch=3, runs=tmp_path)
+
+
+def test_a_loss_that_is_nan_stops_before_it_is_saved(tmp_path):
+    def nan(logits, targets):
+        return logits.sum() * float("nan")
+
+    with pytest.raises(ValueError, match="the loss became nan by step 8"):
+        hubel.train(
+            (Squares(64, 0), Squares(32, 1)), network=Tiny(), loss=nan, classes=["l", "r"],
+            epochs=1, batch=8, threads=1, augment=(), runs=tmp_path, progress="quiet",
+        )  # fmt: skip
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+def test_a_run_shows_itself(tmp_path):
+    run = hubel.train("digits", epochs=1, threads=1, runs=tmp_path, progress="quiet")
+    assert "report.html" in run.summary()
+    assert "report.html" in run._repr_html_()
+    assert json.loads(json.dumps(run.to_dict()))["val_top1"] == run.scores["val_top1"]
+    assert hubel.train(resume=run.path) == run
