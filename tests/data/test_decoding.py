@@ -187,3 +187,5 @@ def test_workers_get_the_files_name_not_its_pixels(data, monkeypatch):
     assert isinstance(again.arrays, np.memmap)
     np.testing.assert_array_equal(again.arrays, pictures.arrays)
     assert again.names == pictures.names
+    part = dataclasses.replace(pictures, arrays=pictures.arrays[5:9])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(part)).arrays, part.arrays)

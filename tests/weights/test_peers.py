@@ -95,3 +95,28 @@ def test_outputs_equal(peers, library, capsys):
     with capsys.disabled():
         print(f"\n{library}: compared {len(peers[library])} names")
     assert not far, "\n".join(far)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_auxiliary_outputs_equal(peers, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = peers["torchvision"][name]().eval()
+    shake(model, seed=1)
+    ours = networks.create(name, weights=model.state_dict()).eval()
+    x = torch.randn(1, 3, ours.spec.size, ours.spec.size)
+    seen = []
+    heads = [part for key, part in model.named_children() if key.lower().startswith("aux")]
+    for part in heads:
+        part.register_forward_hook(lambda _, __, out: seen.append(out))
+    for part in (model, *heads):
+        part.training = (
+            True  # the branch to the auxiliary heads only: norms and dropout stay as they are
+        )
+    with torch.inference_mode():
+        theirs = [model(x)[0], *seen]
+        mine = ours.outputs(x)
+    assert len(theirs) == len(mine) == 1 + len(heads)
+    for a, b in zip(mine, theirs):
+        assert (a - b).abs().max() < 1e-5 * b.abs().max()

@@ -51,20 +51,10 @@ class ConvNorm(nn.Sequential):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        kernel: int | tuple[int, int] = 1,
-        stride: int = 1,
-        *,
-        padding: int | tuple[int, int] | str | None = None,
-        dilation: int = 1,
-        groups: int = 1,
-        norm: str = "batch",
-        act: str = "relu",
-        bias: bool | None = None,
-        eps: float = 1e-5,
-    ):
+        self, c_in: int, c_out: int, kernel: int | tuple[int, int] = 1, stride: int = 1, *, padding:
+        int | tuple[int, int] | str | None = None, dilation: int = 1, groups: int = 1, norm: str =
+        "batch", act: str = "relu", bias: bool | None = None, eps: float = 1e-5,
+    ):  # fmt: skip
         k = (kernel, kernel) if isinstance(kernel, int) else kernel
         half = (k[0] // 2 * dilation, k[1] // 2 * dilation)
         tensorflow = padding == "tensorflow" and stride > 1  # at stride 1 it is the same
@@ -90,10 +80,12 @@ class ConvNorm(nn.Sequential):
         layers.update(("act", layer) for layer in activation(act))
         super().__init__(layers)
 
-    def fuse(self) -> nn.Conv2d:
+    def fuse(self) -> Conv2d:
         """Fold batch norm into the convolution and give that: one layer less, the same outputs."""
         norm: object = self._modules.get("norm")
-        conv = self[0]
+        conv = self.get_submodule("conv")
+        if not isinstance(conv, Conv2d):
+            raise ValueError(f"fuse: a {type(conv).__name__} stands where the convolution was")
         if isinstance(norm, nn.BatchNorm2d):
             weight, bias = folded(conv.weight, conv.bias, norm)
             conv.weight, conv.bias = nn.Parameter(weight), nn.Parameter(bias)
@@ -115,15 +107,9 @@ class NormAct(nn.Sequential):
     """y = act(norm(x)); the width stays."""
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int = 0,
-        stride: int = 1,
-        *,
-        norm: str = "batch",
-        act: str = "relu",
+        self, c_in: int, c_out: int = 0, stride: int = 1, *, norm: str = "batch", act: str = "relu",
         eps: float = 1e-5,
-    ):
+    ):  # fmt: skip
         super().__init__(*normalization(norm, c_in, eps), *activation(act))
         self.c_out = c_in
 
@@ -132,17 +118,9 @@ class PreConv(nn.Sequential):
     """y = W * act(norm(x)): the order of pre-activation. He et al. 2016, arXiv 1603.05027."""
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        kernel: int = 1,
-        stride: int = 1,
-        *,
-        groups: int = 1,
-        norm: str = "batch",
-        act: str = "relu",
-        eps: float = 1e-5,
-    ):
+        self, c_in: int, c_out: int, kernel: int = 1, stride: int = 1, *, groups: int = 1, norm: str
+        = "batch", act: str = "relu", eps: float = 1e-5,
+    ):  # fmt: skip
         bias = norm == "none"
         conv = Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=bias)
         super().__init__(NormAct(c_in, norm=norm, act=act, eps=eps), conv)

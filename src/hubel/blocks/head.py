@@ -18,16 +18,9 @@ class Classifier(nn.Sequential):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        hidden: Sequence[int] = (),
-        grid: int = 1,
-        act: str = "relu",
-        dropout: float = 0.0,
-    ):
+        self, c_in: int, c_out: int, stride: int = 1, *, hidden: Sequence[int] = (), grid: int = 1,
+        act: str = "relu", dropout: float = 0.0,
+    ):  # fmt: skip
         layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(grid), nn.Flatten()]
         width = c_in * grid * grid
         for i, c in enumerate([*hidden, c_out]):

@@ -18,16 +18,9 @@ class Pool(nn.Sequential):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int = 0,
-        stride: int = 2,
-        *,
-        kind: str = "max",
-        kernel: int = 2,
-        padding: int = 0,
-        ceil: bool = False,
-    ):
+        self, c_in: int, c_out: int = 0, stride: int = 2, *, kind: str = "max", kernel: int = 2,
+        padding: int = 0, ceil: bool = False,
+    ):  # fmt: skip
         if kind == "max":
             layer: nn.Module = nn.MaxPool2d(kernel, stride, padding, ceil_mode=ceil)
         elif kind == "avg":

@@ -44,6 +44,8 @@ class RepConv(nn.Module):
         if self.identity is not None:
             unit = nn.init.dirac_(torch.empty_like(kernel.weight), kernel.groups)
             terms.append(folded(unit, None, self.identity))
-        kernel.weight = nn.Parameter(kernel.weight.detach() + sum(w.detach() for w, _ in terms))
-        kernel.bias = nn.Parameter(kernel.bias.detach() + sum(b.detach() for _, b in terms))
+        with torch.no_grad():
+            for weight, bias in terms:
+                kernel.weight.add_(weight)
+                kernel.get_parameter("bias").add_(bias)
         self.one = self.identity = None

@@ -43,20 +43,10 @@ class Basic(Residual):
     """y = act(x + W_2 * act(W_1 * x)), both 3x3: figure 5, left."""
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        shortcut: str = "projection",
-        base: int = 64,
-        groups: int = 1,
-        kernel: int = 3,
-        se: int = 0,
-        act: str = "relu",
-        norm: str = "batch",
+        self, c_in: int, c_out: int, stride: int = 1, *, shortcut: str = "projection", base: int =
+        64, groups: int = 1, kernel: int = 3, se: int = 0, act: str = "relu", norm: str = "batch",
         stride_on: str = "3x3",
-    ):
+    ):  # fmt: skip
         inner = c_out * base // 64 * groups
         body = nn.Sequential(
             ConvNorm(c_in, inner, kernel, stride, groups=groups, act=act, norm=norm),
@@ -73,22 +63,10 @@ class Bottleneck(Residual):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        shortcut: str = "projection",
-        base: int = 64,
-        groups: int = 1,
-        kernel: int = 3,
-        se: int = 0,
-        act: str = "relu",
-        norm: str = "batch",
-        stride_on: str = "3x3",
-        reduce: int = 1,
-        project: int = 1,
-    ):
+        self, c_in: int, c_out: int, stride: int = 1, *, shortcut: str = "projection", base: int =
+        64, groups: int = 1, kernel: int = 3, se: int = 0, act: str = "relu", norm: str = "batch",
+        stride_on: str = "3x3", reduce: int = 1, project: int = 1,
+    ):  # fmt: skip
         inner = c_out // 4 * base // 64 * groups
         first, second = (stride, 1) if stride_on == "1x1" else (1, stride)
         body = nn.Sequential(

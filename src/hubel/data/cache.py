@@ -10,7 +10,7 @@ from pathlib import Path
 def cache_folder() -> Path:
     """HUBEL_CACHE, or `hubel` in the folder that the system has for caches."""
     if own := os.environ.get("HUBEL_CACHE"):
-        return Path(own)
+        return Path(own).absolute()
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":

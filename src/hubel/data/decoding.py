@@ -6,12 +6,12 @@ import hashlib
 import io
 import json
 import math
-import os
+import mmap
 import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +21,7 @@ from hubel.data.cache import cache_folder
 from hubel.data.types import Finding, Sample, Source
 from hubel.pictures import Preprocess, preprocess_many
 from hubel.runtime.files import write_whole
+from hubel.runtime.machine import cores
 
 VERSION = 1
 """Part of every key: raise it when the same files give other pixels."""
@@ -29,7 +30,7 @@ _BLOCK = 16 * 2**20  # bytes of pixels decoded at a time
 _TINY = 4096  # bytes of file; threads only wait for each other over pictures smaller than this
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pictures:
     """Decoded pictures: `arrays` uint8 (N, H, W, C), `targets` (N,) int64, places in `classes`.
 
@@ -40,7 +41,7 @@ class Pictures:
     targets: np.ndarray
     names: Sequence[str]
     classes: tuple[str, ...]
-    note: str = field(default="", compare=False)
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.arrays)
@@ -49,9 +50,9 @@ class Pictures:
         return Sample(np.array(self.arrays[i]), int(self.targets[i]), self.names[i], int(i))
 
     def __getstate__(self) -> dict[str, Any]:
-        """For worker processes: the file's name instead of its pixels."""
+        """For worker processes: the name of the whole file instead of its pixels."""
         state = dict(self.__dict__)
-        if isinstance(self.arrays, np.memmap):
+        if isinstance(self.arrays, np.memmap) and isinstance(self.arrays.base, mmap.mmap):
             state["arrays"] = str(self.arrays.filename)
         return state
 
@@ -135,8 +136,7 @@ def _store(
             raise OSError(f"{needed / 1e9:.1f} GB are needed and not free")
 
         def content(file: BinaryIO) -> None:
-            header = _header(len(source), shape)
-            file.write(header)
+            file.write(_header(len(source), shape))
             kept = 0
             for pixels in _blocks(source, way, workers, errors):
                 file.write(pixels.data)
@@ -174,7 +174,7 @@ def _blocks(
         pixels, bad = preprocess_many(way, [source.read(i) for i in range(start, stop)])
         return pixels, [(start + at, error.kind, error.message) for at, error in bad.items()]
 
-    threads = workers or (1 if _tiny(source) else os.cpu_count() or 1)
+    threads = workers or (1 if _tiny(source) else cores())
     waiting: deque[Future[tuple[np.ndarray, Errors]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for start in starts:

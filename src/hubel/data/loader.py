@@ -75,7 +75,7 @@ class Loader:
         made = self._from_workers(addresses) if self.workers else map(self._make.batch, addresses)
         began = time.perf_counter()
         for batch, read, augmented in made:
-            waited, work = time.perf_counter() - began, read + augmented
+            waited, work = time.perf_counter() - began, max(read + augmented, 1e-9)
             self.seconds["read"] += waited * (read / work)
             self.seconds["augment"] += waited * (augmented / work)
             yield batch

@@ -45,7 +45,7 @@ class Finding:
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """Pictures that are not decoded yet. `targets` (N,) int64 are places in `classes`."""
 

@@ -109,13 +109,9 @@ def specification(name: str, **words: Any) -> Spec:
 
 
 def create(
-    name: str,
-    *,
-    classes: int | None = None,
-    channels: int | None = None,
-    weights: Mapping[str, Any] | str | Path | None = None,
-    **words: Any,
-) -> nn.Module:
+    name: str, *, classes: int | None = None, channels: int | None = None, weights: Mapping[str,
+    Any] | str | Path | None = None, **words: Any,
+) -> nn.Module:  # fmt: skip
     """A network by its name, with freshly drawn weights or with the given ones.
 
     `classes` and `channels` replace the published number of logits and of picture channels.

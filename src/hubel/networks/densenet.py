@@ -25,17 +25,9 @@ class DenseLayer(nn.Module):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        growth: int,
-        bottleneck: int = 4,
-        kernel: int = 3,
-        act: str = "relu",
-        norm: str = "batch",
-    ):
+        self, c_in: int, c_out: int, stride: int = 1, *, growth: int, bottleneck: int = 4, kernel:
+        int = 3, act: str = "relu", norm: str = "batch",
+    ):  # fmt: skip
         super().__init__()
         inner = bottleneck * growth
         layers = [PreConv(c_in, inner, act=act, norm=norm)] if inner else []
@@ -52,16 +44,9 @@ class Transition(nn.Sequential):
     """y = average over 2x2 of 1x1(act(norm(x))), with theta times the channels. Section 3."""
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int = 0,
-        stride: int = 2,
-        *,
-        theta: float,
-        pool: str,
-        act: str,
+        self, c_in: int, c_out: int = 0, stride: int = 2, *, theta: float, pool: str, act: str,
         norm: str,
-    ):
+    ):  # fmt: skip
         self_out = int(c_in * theta)
         super().__init__(
             PreConv(c_in, self_out, act=act, norm=norm), Pool(self_out, stride=stride, kind=pool)
@@ -70,18 +55,9 @@ class Transition(nn.Sequential):
 
 
 def densenet(
-    growth: int,
-    depths: tuple[int, ...],
-    entry: int,
-    theta: float = 0.5,
-    bottleneck: int = 4,
-    *,
-    kernel: int = 3,
-    act: str = "relu",
-    norm: str = "batch",
-    pool: str = "avg",
-    head: str = "gap",
-) -> Spec:
+    growth: int, depths: tuple[int, ...], entry: int, theta: float = 0.5, bottleneck: int = 4, *,
+    kernel: int = 3, act: str = "relu", norm: str = "batch", pool: str = "avg", head: str = "gap",
+) -> Spec:  # fmt: skip
     """Table 1: a stem of `entry` channels, dense blocks of k = growth, transitions between them.
 
     Three blocks are the CIFAR form, without the strides of the stem.

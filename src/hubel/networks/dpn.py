@@ -24,17 +24,9 @@ class DualPath(nn.Module):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        inner: int,
-        growth: int,
-        groups: int,
-        first: bool = False,
-        act: str = "relu",
-    ):
+        self, c_in: int, c_out: int, stride: int = 1, *, inner: int, growth: int, groups: int,
+        first: bool = False, act: str = "relu",
+    ):  # fmt: skip
         super().__init__()
         self.width = c_out
         options: dict[str, Any] = {"act": act, "eps": 1e-3}
@@ -57,16 +49,9 @@ class DualPath(nn.Module):
 
 
 def dpn(
-    entry: int,
-    inner: int,
-    groups: int,
-    depths: tuple[int, ...],
-    growths: tuple[int, ...],
-    small: bool = False,
-    *,
-    act: str = "relu",
-    head: str = "gap",
-) -> Spec:
+    entry: int, inner: int, groups: int, depths: tuple[int, ...], growths: tuple[int, ...], small:
+    bool = False, *, act: str = "relu", head: str = "gap",
+) -> Spec:  # fmt: skip
     """Table 1; the smallest one has a 3x3 stem and a fourth of the widths that are added."""
     stages = []
     for i, (depth, growth) in enumerate(zip(depths, growths)):

@@ -67,19 +67,9 @@ def _options(**words: Any) -> dict[str, Any]:
 
 
 def b(
-    width: float,
-    depth: float,
-    size: int,
-    dropout: float,
-    *,
-    skip: str = "add",
-    se: int = 4,
-    act: str = "silu",
-    norm: str = "batch",
-    head: str = "gap",
-    eps: float = 1e-5,
-    padding: str = "half",
-) -> Spec:
+    width: float, depth: float, size: int, dropout: float, *, skip: str = "add", se: int = 4, act:
+    str = "silu", norm: str = "batch", head: str = "gap", eps: float = 1e-5, padding: str = "half",
+) -> Spec:  # fmt: skip
     """Table 1; widths are rounded to multiples of 8, depths up."""
     block = _options(skip=skip, act=act, norm=norm, eps=eps, padding=padding)
     conv = {word: x for word, x in block.items() if word != "skip"}
@@ -108,16 +98,9 @@ def b(
 
 
 def v2(
-    letter: str,
-    *,
-    skip: str = "add",
-    se: int = 4,
-    act: str = "silu",
-    norm: str = "batch",
-    head: str = "gap",
-    eps: float = 1e-3,
-    padding: str = "half",
-) -> Spec:
+    letter: str, *, skip: str = "add", se: int = 4, act: str = "silu", norm: str = "batch", head:
+    str = "gap", eps: float = 1e-3, padding: str = "half",
+) -> Spec:  # fmt: skip
     """Table 4: the first three stages fused and without squeeze."""
     block = _options(skip=skip, act=act, norm=norm, eps=eps, padding=padding)
     conv = {word: x for word, x in block.items() if word != "skip"}

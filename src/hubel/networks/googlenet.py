@@ -60,15 +60,9 @@ class Auxiliary(nn.Sequential):
 
 
 def googlenet(
-    *,
-    kernel: int = 3,
-    reduce: str = "1x1",
-    norm: str = "batch",
-    act: str = "relu",
-    pool: str = "max",
-    head: str = "gap",
-    aux: bool = True,
-) -> Spec:
+    *, kernel: int = 3, reduce: str = "1x1", norm: str = "batch", act: str = "relu", pool: str =
+    "max", head: str = "gap", aux: bool = True,
+) -> Spec:  # fmt: skip
     """Table 1, row by row; pooling between the groups 3, 4 and 5."""
     one_of("reduce", reduce, ("1x1", "none"))
     conv: dict[str, Any] = {"norm": norm, "act": act, "eps": 1e-3}

@@ -34,14 +34,9 @@ A1 = (
 
 
 def mnasnet(
-    table: tuple[tuple[int, ...], ...],
-    width: float,
-    *,
-    skip: str = "add",
-    act: str = "relu",
-    norm: str = "batch",
-    head: str = "gap",
-) -> Spec:
+    table: tuple[tuple[int, ...], ...], width: float, *, skip: str = "add", act: str = "relu", norm:
+    str = "batch", head: str = "gap",
+) -> Spec:  # fmt: skip
     """Figure 7, every width but the last times the multiplier."""
     one_of("skip", skip, ("add", "none"))
     both: dict[str, Any] = {"act": act, "norm": norm}

@@ -44,15 +44,9 @@ TABLE_2 = (
 
 
 def v2(
-    width: float,
-    *,
-    skip: str = "add",
-    se: int = 0,
-    kernel: int = 3,
-    act: str = "relu6",
-    norm: str = "batch",
-    head: str = "gap",
-) -> Spec:
+    width: float, *, skip: str = "add", se: int = 0, kernel: int = 3, act: str = "relu6", norm: str
+    = "batch", head: str = "gap",
+) -> Spec:  # fmt: skip
     """Table 2, every width times the multiplier; the last 1x1 never has less than 1280."""
     one_of("skip", skip, ("add", "none"))
     conv: dict[str, Any] = {"act": act, "norm": norm}
@@ -104,13 +98,9 @@ SMALL = (
 
 
 def v3(
-    table: tuple[tuple[int, int, int, int, str, int], ...],
-    last: tuple[int, int],
-    *,
-    skip: str = "add",
-    eps: float = 1e-3,
-    padding: str = "half",
-) -> Spec:
+    table: tuple[tuple[int, int, int, int, str, int], ...], last: tuple[int, int], *, skip: str =
+    "add", eps: float = 1e-3, padding: str = "half",
+) -> Spec:  # fmt: skip
     """Tables 1 and 2: one row for every block; the squeeze is a fourth of its hidden channels."""
     one_of("skip", skip, ("add", "none"))
     both: dict[str, Any] = {

@@ -27,16 +27,9 @@ class PreBlock(nn.Module):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        bottleneck: bool = False,
-        skip: str = "add",
-        act: str = "relu",
-        norm: str = "batch",
-    ):
+        self, c_in: int, c_out: int, stride: int = 1, *, bottleneck: bool = False, skip: str =
+        "add", act: str = "relu", norm: str = "batch",
+    ):  # fmt: skip
         super().__init__()
         both: dict[str, Any] = {"act": act, "norm": norm}
         inner = c_out // 4 if bottleneck else c_out
@@ -73,17 +66,9 @@ INITS = {"he": None, "identity": identity}
 
 
 def preact(
-    depths: tuple[int, ...],
-    bottleneck: bool,
-    paper: dict[str, Any],
-    *,
-    skip: str = "add",
-    width: int = 16,
-    act: str = "relu",
-    norm: str = "batch",
-    head: str = "gap",
-    init: str = "he",
-) -> Spec:
+    depths: tuple[int, ...], bottleneck: bool, paper: dict[str, Any], *, skip: str = "add", width:
+    int = 16, act: str = "relu", norm: str = "batch", head: str = "gap", init: str = "he",
+) -> Spec:  # fmt: skip
     """Three groups are the CIFAR form with a 3x3 stem, four the ImageNet form."""
     one_of("skip", skip, ("add", "none"))
     both: dict[str, Any] = {"act": act, "norm": norm}

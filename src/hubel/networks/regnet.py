@@ -23,17 +23,9 @@ class Block(Residual):
     """y = act(x + F(x)), F: 1x1, 3x3 in groups, squeeze, 1x1, all of one width. Figure 4."""
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        groups: int,
-        se: int,
-        skip: str,
-        act: str,
+        self, c_in: int, c_out: int, stride: int = 1, *, groups: int, se: int, skip: str, act: str,
         norm: str,
-    ):
+    ):  # fmt: skip
         body = nn.Sequential(
             ConvNorm(c_in, c_out, act=act, norm=norm),
             ConvNorm(c_out, c_out, 3, stride, groups=groups, act=act, norm=norm),
@@ -45,19 +37,9 @@ class Block(Residual):
 
 
 def regnet(
-    depth: int,
-    w_0: int,
-    w_a: float,
-    w_m: float,
-    group: int,
-    up: bool,
-    *,
-    skip: str = "add",
-    se: int = 0,
-    act: str = "relu",
-    norm: str = "batch",
-    head: str = "gap",
-) -> Spec:
+    depth: int, w_0: int, w_a: float, w_m: float, group: int, up: bool, *, skip: str = "add", se:
+    int = 0, act: str = "relu", norm: str = "batch", head: str = "gap",
+) -> Spec:  # fmt: skip
     """Equations 2 to 4."""
     one_of("skip", skip, ("add", "none"))
     steps = [round(math.log(1 + w_a * j / w_0) / math.log(w_m)) for j in range(depth)]

@@ -42,23 +42,11 @@ INITS = {"he": None, "identity": identity}
 
 
 def imagenet(
-    block: type[Residual],
-    depths: tuple[int, ...],
-    paper: str = "resnet",
-    *,
-    skip: str = "add",
-    shortcut: str = "projection",
-    se: int = 0,
-    kernel: int = 3,
-    act: str = "relu",
-    norm: str = "batch",
-    groups: int = 1,
-    width: int = 64,
-    pool: str = "max",
-    head: str = "gap",
-    stride_on: str = "3x3",
-    init: str = "he",
-) -> Spec:
+    block: type[Residual], depths: tuple[int, ...], paper: str = "resnet", *, skip: str = "add",
+    shortcut: str = "projection", se: int = 0, kernel: int = 3, act: str = "relu", norm: str =
+    "batch", groups: int = 1, width: int = 64, pool: str = "max", head: str = "gap", stride_on: str
+    = "3x3", init: str = "he",
+) -> Spec:  # fmt: skip
     """Table 1: planes 64, 128, 256, 512; the 3x3 of a block has planes x width / 64 x groups
     channels.
     """
@@ -92,18 +80,9 @@ def imagenet(
 
 
 def cifar(
-    n: int,
-    *,
-    skip: str = "add",
-    shortcut: str = "pad",
-    se: int = 0,
-    kernel: int = 3,
-    act: str = "relu",
-    norm: str = "batch",
-    width: int = 16,
-    head: str = "gap",
-    init: str = "he",
-) -> Spec:
+    n: int, *, skip: str = "add", shortcut: str = "pad", se: int = 0, kernel: int = 3, act: str =
+    "relu", norm: str = "batch", width: int = 16, head: str = "gap", init: str = "he",
+) -> Spec:  # fmt: skip
     """Section 4.2: 6n + 2 layers for 32x32 pictures, n basic blocks at each of 16, 32 and 64
     channels.
     """

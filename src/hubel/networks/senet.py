@@ -17,18 +17,10 @@ from hubel.networks.spec import Spec, classifier, facts, row
 
 
 def senet(
-    block: Any,
-    depths: tuple[int, ...],
-    deep: bool = False,
-    *,
-    se: int = 16,
-    groups: int = 1,
-    width: int = 64,
-    stride_on: str = "1x1",
-    act: str = "relu",
-    norm: str = "batch",
-    head: str = "gap",
-) -> Spec:
+    block: Any, depths: tuple[int, ...], deep: bool = False, *, se: int = 16, groups: int = 1,
+    width: int = 64, stride_on: str = "1x1", act: str = "relu", norm: str = "batch", head: str =
+    "gap",
+) -> Spec:  # fmt: skip
     """Table 1; `deep` is SENet-154."""
     both: dict[str, Any] = {"act": act, "norm": norm}
     options = {"se": se, "groups": groups, "base": width, "stride_on": stride_on, **both}

@@ -26,17 +26,9 @@ class ShuffleUnit(nn.Module):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        groups: int,
-        entry: int,
-        kernel: int = 3,
-        act: str = "relu",
-        norm: str = "batch",
-    ):
+        self, c_in: int, c_out: int, stride: int = 1, *, groups: int, entry: int, kernel: int = 3,
+        act: str = "relu", norm: str = "batch",
+    ):  # fmt: skip
         super().__init__()
         inner, width = c_out // 4, c_out - c_in if stride > 1 else c_out
         self.groups = groups
@@ -63,15 +55,9 @@ class ShuffleUnit2(nn.Module):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        kernel: int = 3,
-        act: str = "relu",
-        norm: str = "batch",
-    ):
+        self, c_in: int, c_out: int, stride: int = 1, *, kernel: int = 3, act: str = "relu", norm:
+        str = "batch",
+    ):  # fmt: skip
         super().__init__()
         half = c_out // 2
         both: dict[str, Any] = {"act": act, "norm": norm}
@@ -98,14 +84,9 @@ WIDTHS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
 
 
 def v1(
-    scale: float,
-    *,
-    groups: int = 3,
-    kernel: int = 3,
-    act: str = "relu",
-    norm: str = "batch",
-    head: str = "gap",
-) -> Spec:
+    scale: float, *, groups: int = 3, kernel: int = 3, act: str = "relu", norm: str = "batch", head:
+    str = "gap",
+) -> Spec:  # fmt: skip
     """Table 1: 4, 8 and 4 units; the first 1x1 of stage 2 is whole, its input being narrow."""
     if groups not in WIDTHS:
         raise ValueError(f"groups={groups}: table 1 has {', '.join(map(str, WIDTHS))}")
@@ -128,14 +109,9 @@ def v1(
 
 
 def v2(
-    widths: tuple[int, int, int],
-    last: int,
-    *,
-    kernel: int = 3,
-    act: str = "relu",
-    norm: str = "batch",
-    head: str = "gap",
-) -> Spec:
+    widths: tuple[int, int, int], last: int, *, kernel: int = 3, act: str = "relu", norm: str =
+    "batch", head: str = "gap",
+) -> Spec:  # fmt: skip
     """Table 5: 4, 8 and 4 units, then a 1x1."""
     both: dict[str, Any] = {"act": act, "norm": norm}
     return Spec(

@@ -133,14 +133,9 @@ def one_of(word: str, value: str, allowed: Iterable[str]) -> str:
 
 
 def classifier(
-    head: str,
-    classes: int,
-    *,
-    hidden: tuple[int, ...] = (),
-    grid: int = 7,
-    act: str = "relu",
+    head: str, classes: int, *, hidden: tuple[int, ...] = (), grid: int = 7, act: str = "relu",
     dropout: float = 0.0,
-) -> Stage:
+) -> Stage:  # fmt: skip
     """The last row by the word `head`: global average pooling ("gap"), the same with a hidden layer
     ("mlp"), or dense layers over a grid of cells ("dense", with the family's own hidden layers).
     """

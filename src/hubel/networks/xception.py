@@ -31,18 +31,9 @@ class Flow(Residual):
     """
 
     def __init__(
-        self,
-        c_in: int,
-        c_out: int,
-        stride: int = 1,
-        *,
-        widths: tuple[int, ...],
-        act: str,
-        norm: str,
-        aligned: bool = False,
-        first_act: bool = True,
-        skip: bool = True,
-    ):
+        self, c_in: int, c_out: int, stride: int = 1, *, widths: tuple[int, ...], act: str, norm:
+        str, aligned: bool = False, first_act: bool = True, skip: bool = True,
+    ):  # fmt: skip
         body, c = nn.Sequential(), c_in
         for i, width in enumerate(widths):
             if aligned:
@@ -91,13 +82,9 @@ def xception(*, act: str = "relu", norm: str = "batch", head: str = "gap") -> Sp
 
 
 def aligned(
-    entry: tuple[tuple[int, int], ...],
-    middle: int,
-    *,
-    act: str = "relu",
-    norm: str = "batch",
+    entry: tuple[tuple[int, int], ...], middle: int, *, act: str = "relu", norm: str = "batch",
     head: str = "gap",
-) -> Spec:
+) -> Spec:  # fmt: skip
     """Figure 4 of Chen et al.: `entry` are widths and strides."""
     both: dict[str, Any] = {"act": act, "norm": norm}
     flow = partial(row, Flow, aligned=True, **both)

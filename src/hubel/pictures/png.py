@@ -17,7 +17,7 @@ import numpy as np
 from hubel.pictures.read import Readable
 
 _HEADER = struct.Struct(">8s4x4sIIBBBBB4x")  # signature, IHDR, width, height, depth, colour, ...
-_SIDE = 128  # beyond this size Pillow's decoder is the faster one
+_SIDE = 64  # beyond this size there is little to gain, and much memory to lose
 
 
 def read_alike(sources: Sequence[Readable]) -> tuple[np.ndarray, np.ndarray]:

@@ -86,18 +86,26 @@ def read_picture(
         return _flatten(_from_array(source), "array", background)
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "")) or "picture"
-        return _decode(source, name, max_pixels, background)
+        with _quiet():
+            frames = _frames(source)
+        return _decode(source, name, frames, max_pixels, background)
     file, name = _open_source(source)
     with file:
         try:
             with _quiet():
                 image = Image.open(file)
+                frames = _frames(image)
         except Image.UnidentifiedImageError:
             raise _not_a_picture(file, name) from None
         except Exception as error:  # a damaged header makes the readers raise anything
             raise _damaged(name, error) from None
         with image:
-            return _decode(image, name, max_pixels, background)
+            return _decode(image, name, frames, max_pixels, background)
+
+
+def _frames(image: Image.Image) -> int:
+    # The further pictures inside a phone's MPO file are views of the first; it is a JPEG.
+    return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
 def _open_source(source: Any) -> tuple[BinaryIO, str]:
@@ -141,17 +149,15 @@ def _no_file(path: Path, error: OSError) -> PictureError:
     return PictureError(name, "missing", message)
 
 
-def _decode(image: Image.Image, name: str, max_pixels: int, background: int) -> np.ndarray:
-    width, height = image.size
-    if width * height > max_pixels:
+def _decode(
+    image: Image.Image, name: str, frames: int, max_pixels: int, background: int
+) -> np.ndarray:
+    if image.width * image.height > max_pixels:
         raise PictureError(name, "too large", _too_large(image.size, max_pixels))
+    if frames > 1:
+        message = f"holds {frames} pictures, not one; save the one you mean as PNG or JPEG"
+        raise PictureError(name, "animated", message)
     try:
-        with _quiet():
-            # The further pictures inside a phone's MPO file are views of the first; it is a JPEG.
-            frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-        if frames > 1:
-            message = f"holds {frames} pictures, not one; save the one you mean as PNG or JPEG"
-            raise PictureError(name, "animated", message)
         image.load()
         upright = _UPRIGHT.get(_orientation(image), np.asarray)
         if image.mode == "I":

@@ -11,11 +11,11 @@ RECIPE = Recipe(
         size=(28, 28), fit="squash", pad=2, channels=1, mean=(0.1 / 1.275,), std=(1 / 1.275,)
     ),
     # The planar distortions of section III.A: translation, scaling, squeezing, horizontal shearing.
-    augment=(Affine(scale=0.1, squeeze=0.1, shear=10, shift=0.06),),
-    epochs=20,
+    augment=(Affine(scale=0.05, squeeze=0.05, shear=5, shift=0.03),),
+    epochs=30,
     batch=64,
     optimizer={"name": "adamw", "lr": 0.002},
-    decay=0.05,
+    decay=0.01,
     schedule={"name": "cosine"},
     loss={"name": "maximum-a-posteriori", "j": 1.0},
     average=0.999,

@@ -136,7 +136,7 @@ def epoch_line(row: dict[str, Any]) -> str:
     scores = "  ".join(
         f"{name[4:]} {value:.2%}" if name.startswith("val_top") else f"{name} {value:.4f}"
         for name, value in row.items()
-        if name.startswith("val_")
+        if name.startswith("val_") and name != "val_top5"  # it stands in results.csv
     )
     place = f"epoch {row['epoch']:>3}  {row['seconds']:7.1f} s"
     return f"{place}  train_loss {row['train_loss']:.4f}  {scores}"

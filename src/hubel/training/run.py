@@ -121,12 +121,13 @@ class Run:
 
     def summary(self) -> str:
         """Where everything lies and what to do next, for people."""
-        scores = ", ".join(
-            f"{name[4:]} {value:.2%}" for name, value in self.scores.items() if "top" in name
-        )
+        outcome = self.outcome
+        scores = f"{outcome.top1:.2%} right"
+        if outcome.classes > 5:
+            scores += f", {outcome.top5:.2%} among the first five"
         return "\n".join(
             [
-                f"Score     {scores} on {len(self.outcome.names):,} validation pictures",
+                f"Score     {scores} on {len(outcome.names):,} validation pictures",
                 f"Report    {self.report}",
                 f"Mistakes  {self.path / 'errors.csv'}",
                 f"Bundle    {self.bundle}",
