@@ -9,10 +9,10 @@ export HUBEL_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,test,check]'
-	touch $@
+	@touch $@
 
 demo: $(VENV)/ready        ## train on real digits, answer for unseen ones, show where everything lies
-	$(BIN)/hubel demo
+	@$(BIN)/hubel demo
 
 test: $(VENV)/ready        ## the tests of every room
 	$(BIN)/python -m pytest -m "not slow"
@@ -27,6 +27,7 @@ check: $(VENV)/ready       ## formatter, linter, types, import order of the room
 	$(BIN)/python -m pytest tests/test_architecture.py
 
 accept: $(VENV)/ready      ## write the stored expectations of the networks anew; read the diff
+	$(BIN)/python -m hubel.analysis.catalogue
 	$(BIN)/python -m tests.contract
 
 format: $(VENV)/ready

@@ -5,11 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory) -> Iterator[None]:
+    """Decoded pictures of the tests go into a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUBEL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +84,29 @@ def reseal() -> Callable[[Path], None]:
         (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8", newline="\n")
 
     return write
+
+
+@pytest.fixture
+def pictures(tmp_path, digits) -> Path:
+    """Three pictures, one of them in a folder, with names that need care."""
+    folder = tmp_path / "my pictures"
+    for name, (_, picture) in zip(("one.png", "zwei Käfer.png", "deep/one.png"), digits):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def labelled(tmp_path, monkeypatch) -> Path:
+    """40 digits in a folder for each of three classes, and a broken one."""
+    monkeypatch.setenv("HUBEL_CACHE", str(tmp_path / "cache"))
+    from sklearn.datasets import load_digits
+
+    known = load_digits(n_class=3)
+    folder = tmp_path / "labelled"
+    for i, (x, y) in enumerate(zip(known.images[:40], known.target)):
+        path = folder / f"digit {y}" / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((x * 255 / 16).astype(np.uint8)).save(path)
+    (folder / "digit 1" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder

@@ -1,12 +1,14 @@
 """What every registered network has to fulfil, and the stored expectations.
 
-`python -m tests.contract` writes expect.json anew. Its logits come from weights and pictures that
-plain integer arithmetic makes, in float64, so that they depend on no release of any framework.
+`python -m tests.contract` writes expect.json anew, `python -m tests.contract 'resnet*'` those
+lines. Its logits come from weights and pictures that plain integer arithmetic makes, in float64, so
+that they depend on no release of any framework.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -95,10 +97,16 @@ def expectation(name: str) -> dict[str, object]:
     return {**cost(name), "logits": y[:5].tolist(), "norm": y.norm().item()}
 
 
-if __name__ == "__main__":
-    stored = {}
-    for registered in networks.names():
-        stored[registered] = expectation(registered)
-        print(registered, stored[registered]["params"], flush=True)
-    lines = [f"  {json.dumps(name)}: {json.dumps(what)}" for name, what in stored.items()]
+def main(patterns: list[str]) -> None:
+    """Write expect.json anew, or in it only the networks that the patterns name."""
+    stored = json.loads(EXPECT.read_text(encoding="utf-8")) if patterns else {}
+    for name in [n for p in patterns or ["*"] for n in networks.names(p)]:
+        stored[name] = expectation(name)
+        print(name, stored[name]["params"], flush=True)
+    ordered = [name for name in networks.names() if name in stored]
+    lines = [f"  {json.dumps(name)}: {json.dumps(stored[name])}" for name in ordered]
     EXPECT.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -18,6 +18,10 @@ PUBLIC = {
     "plan": "hubel.verbs.train",
     "predict": "hubel.verbs.predict",
     "val": "hubel.verbs.val",
+    "check": "hubel.verbs.check",
+    "catalogue": "hubel.analysis.catalogue",
+    "show": "hubel.verbs.show",
+    "layer": "hubel.verbs.layer",
     "doctor": "hubel.verbs.doctor",
     "demo": "hubel.verbs.demo",
     "Preprocess": "hubel.pictures",
@@ -30,15 +34,19 @@ PUBLIC = {
 __all__ = [*PUBLIC, "__version__"]
 
 if TYPE_CHECKING:
+    from hubel.analysis.catalogue import catalogue as catalogue
     from hubel.data import open_data as open_data
     from hubel.networks import create as create
     from hubel.pictures import Preprocess as Preprocess
     from hubel.runtime import load as load
     from hubel.training.recipe import Recipe as Recipe
     from hubel.training.run import Run as Run
+    from hubel.verbs.check import check as check
     from hubel.verbs.demo import demo as demo
     from hubel.verbs.doctor import doctor as doctor
+    from hubel.verbs.layer import layer as layer
     from hubel.verbs.predict import predict as predict
+    from hubel.verbs.show import show as show
     from hubel.verbs.train import plan as plan
     from hubel.verbs.train import train as train
     from hubel.verbs.val import val as val

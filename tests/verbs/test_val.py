@@ -1,50 +1,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from hubel.cli import main
 from hubel.data import open_data
 from hubel.runtime import load
 from hubel.runtime.golden import Replay
 from hubel.verbs.val import Scores, val
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    """Decoded pictures go into the test's own folder."""
-    monkeypatch.setenv("HUBEL_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def hubel_(monkeypatch, capsys):
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["hubel", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return (stop.value.code or 0, *capsys.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def labelled(tmp_path) -> Path:
-    """40 digits in a folder for each of three classes, and a broken one."""
-    from sklearn.datasets import load_digits
-
-    known = load_digits(n_class=3)
-    folder = tmp_path / "labelled"
-    for i, (x, y) in enumerate(zip(known.images[:40], known.target)):
-        path = folder / f"digit {y}" / f"{i}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray((x * 255 / 16).astype(np.uint8)).save(path)
-    (folder / "digit 1" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    return folder
 
 
 def test_scores_are_those_of_the_answers(made_bundle, labelled):
@@ -78,46 +42,10 @@ def test_of_the_training_data_only_what_was_held_out(bundle, reseal, labelled):
     assert found == val(bundle, opened)
 
 
-def test_the_command(hubel_, made_bundle, labelled):
-    code, out, err = hubel_("val", made_bundle, labelled)
-    found = val(made_bundle, labelled)
-    assert (code, err) == (0, "")
-    assert out.startswith(f"40 pictures of {labelled}")
-    assert f"top-1  {found.top1:.2%}" in out
-    assert f"top-5  {found.top5:.2%}" in out
-    assert "digit 9" in out
-    assert "1 pictures were left out" in out
-    code, out, _ = hubel_("val", made_bundle, labelled, "--json")
-    assert json.loads(out)["top1"] == found.top1
-
-
-def test_unknown_classes(hubel_, made_bundle, labelled):
-    (labelled / "digit 2").rename(labelled / "zebra")
-    code, out, err = hubel_("val", made_bundle, labelled)
-    assert (code, out) == (2, "")
-    assert "does not know: zebra" in err
-
-
-def test_golden(hubel_, made_bundle, bundle, reseal):
+def test_golden(made_bundle):
     found = val(made_bundle, golden=True)
     assert isinstance(found, Replay)
     assert found.ok
-    code, out, err = hubel_("val", made_bundle, "--golden")
-    assert (code, err) == (0, "")
-    assert "3 golden pictures: the same answers" in out
-    path = bundle / "golden" / "golden.json"
-    golden = json.loads(path.read_text(encoding="utf-8"))
-    golden["pictures"][0]["logits"][0] += 1
-    golden["pictures"][0]["prepared"] = "x"
-    path.write_text(json.dumps(golden), encoding="utf-8")
-    reseal(bundle)
-    code, out, _ = hubel_("val", bundle, "--golden")
-    assert code == 1
-    assert "NOT the same" in out
-    assert "Pillow prepares 01-digit-0.png otherwise" in out
-    code, out, _ = hubel_("val", bundle, "--golden", "--json")
-    assert code == 1
-    assert json.loads(out)["ok"] is False
 
 
 @pytest.mark.parametrize("words", [{}, {"data": "x", "golden": True}])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from hubel.blocks.conv import Conv2d
-from hubel.blocks.layers import activation
+from hubel.ops.layers import activation
 
 
 class SqueezeExcite(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks.layers import activation
+from hubel.ops.layers import activation
 
 
 class Residual(nn.Module):

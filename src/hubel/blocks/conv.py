@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hubel.blocks.layers import activation, normalization
+from hubel.ops.folding import folded
+from hubel.ops.layers import activation, normalization
 
 
 class Conv2d(nn.Conv2d):
@@ -93,16 +94,6 @@ class ConvNorm(nn.Sequential):
         return conv
 
 
-def folded(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """W g / s and (b - m) g / s + beta, for s = sqrt(v + eps): convolution and norm as one."""
-    mean, variance = norm.running_mean, norm.running_var
-    if mean is None or variance is None:
-        raise ValueError("a norm without running statistics cannot be folded into a convolution")
-    scale = norm.weight.detach() * (variance + norm.eps).rsqrt()
-    shift = -mean if bias is None else bias.detach() - mean
-    return weight.detach() * scale.view(-1, 1, 1, 1), shift * scale + norm.bias.detach()
-
-
 class NormAct(nn.Sequential):
     """y = act(norm(x)); the width stays."""
 
@@ -118,8 +109,8 @@ class PreConv(nn.Sequential):
     """y = W * act(norm(x)): the order of pre-activation. He et al. 2016, arXiv 1603.05027."""
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: int = 1, stride: int = 1, *, groups: int = 1, norm: str
-        = "batch", act: str = "relu", eps: float = 1e-5,
+        self, c_in: int, c_out: int, kernel: int = 1, stride: int = 1, *, groups: int = 1,
+        norm: str = "batch", act: str = "relu", eps: float = 1e-5,
     ):  # fmt: skip
         bias = norm == "none"
         conv = Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=bias)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from hubel.blocks.layers import activation
+from hubel.ops.layers import activation
 
 
 class Classifier(nn.Sequential):

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hubel.blocks.conv import ConvNorm, folded
-from hubel.blocks.layers import activation
+from hubel.blocks.conv import ConvNorm
+from hubel.ops.folding import folded
+from hubel.ops.layers import activation
 
 
 class RepConv(nn.Module):
@@ -40,12 +41,13 @@ class RepConv(nn.Module):
         if self.one is None:
             return
         kernel, one = self.three.fuse(), self.one.fuse()
-        terms = [(F.pad(one.weight, (1, 1, 1, 1)), one.bias)]
+        terms: list[tuple[Tensor, Tensor]] = [
+            (kernel.weight, kernel.get_parameter("bias")),
+            (F.pad(one.weight, (1, 1, 1, 1)), one.get_parameter("bias")),
+        ]
         if self.identity is not None:
             unit = nn.init.dirac_(torch.empty_like(kernel.weight), kernel.groups)
             terms.append(folded(unit, None, self.identity))
-        with torch.no_grad():
-            for weight, bias in terms:
-                kernel.weight.add_(weight)
-                kernel.get_parameter("bias").add_(bias)
+        kernel.weight = nn.Parameter(torch.stack([weight for weight, _ in terms]).sum(0).detach())
+        kernel.bias = nn.Parameter(torch.stack([bias for _, bias in terms]).sum(0).detach())
         self.one = self.identity = None

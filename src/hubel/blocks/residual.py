@@ -40,17 +40,22 @@ def shortcut_of(
 
 
 class Basic(Residual):
-    """y = act(x + W_2 * act(W_1 * x)), both 3x3: figure 5, left."""
+    """y = act(x + W_2 * act(W_1 * x)), both 3x3: figure 5, left.
+
+    With `act_first` the branch has an activation of its own before the sum.
+    """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int = 1, *, shortcut: str = "projection", base: int =
-        64, groups: int = 1, kernel: int = 3, se: int = 0, act: str = "relu", norm: str = "batch",
-        stride_on: str = "3x3",
+        self, c_in: int, c_out: int, stride: int = 1, *, shortcut: str = "projection",
+        base: int = 64, groups: int = 1, kernel: int = 3, se: int = 0, act: str = "relu",
+        norm: str = "batch", stride_on: str = "3x3", act_first: bool = False,
     ):  # fmt: skip
         inner = c_out * base // 64 * groups
         body = nn.Sequential(
             ConvNorm(c_in, inner, kernel, stride, groups=groups, act=act, norm=norm),
-            ConvNorm(inner, c_out, kernel, groups=groups, act="none", norm=norm),
+            ConvNorm(
+                inner, c_out, kernel, groups=groups, act=act if act_first else "none", norm=norm
+            ),
             *([SqueezeExcite(c_out, c_out // se)] if se else []),
         )
         super().__init__(body, shortcut_of(shortcut, c_in, c_out, stride, norm), act)
@@ -63,9 +68,9 @@ class Bottleneck(Residual):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int = 1, *, shortcut: str = "projection", base: int =
-        64, groups: int = 1, kernel: int = 3, se: int = 0, act: str = "relu", norm: str = "batch",
-        stride_on: str = "3x3", reduce: int = 1, project: int = 1,
+        self, c_in: int, c_out: int, stride: int = 1, *, shortcut: str = "projection",
+        base: int = 64, groups: int = 1, kernel: int = 3, se: int = 0, act: str = "relu",
+        norm: str = "batch", stride_on: str = "3x3", reduce: int = 1, project: int = 1,
     ):  # fmt: skip
         inner = c_out // 4 * base // 64 * groups
         first, second = (stride, 1) if stride_on == "1x1" else (1, stride)

@@ -10,9 +10,13 @@ import sys
 
 import typer
 
+from hubel.cli.check import check
 from hubel.cli.demo import demo
 from hubel.cli.doctor import doctor
+from hubel.cli.layer import layer
+from hubel.cli.networks import networks
 from hubel.cli.predict import predict
+from hubel.cli.show import show
 from hubel.cli.train import train
 from hubel.cli.val import val
 
@@ -29,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, predict, val, doctor, demo):
+for verb in (train, check, predict, val, networks, show, layer, doctor, demo):
     app.command()(verb)
 
 

@@ -72,6 +72,6 @@ def _scores(found: Scores) -> str:
         share = f"{right / pictures:.2%}" if pictures else "-"
         lines.append(f"{name:<{width}}  {pictures:>8,}  {right:>5,}  {share:>8}")
     if found.left_out:
-        lines += ["", f"{len(found.left_out)} pictures were left out:"]
+        lines += ["", f"Left out ({len(found.left_out)}):"]
         lines += [f"{name}: {reason}" for name, reason in found.left_out.items()]
     return "\n".join(lines)

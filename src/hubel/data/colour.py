@@ -81,9 +81,14 @@ COMPONENTS = np.array(
 def means(pictures: Tensor) -> np.ndarray:
     """Each picture's mean colour, float32 (N, C).
 
-    By NumPy, whose sums do not depend on the number of threads: workers have one.
+    The same whatever the number of threads (workers have one): whole numbers add up exactly, and
+    NumPy adds floating point in one thread.
     """
-    return pictures.numpy().mean(axis=(2, 3), dtype=np.float64).astype(np.float32)
+    if pictures.dtype == torch.uint8:
+        total = pictures.sum(dim=(2, 3)).numpy()
+    else:
+        total = pictures.numpy().sum(axis=(2, 3), dtype=np.float64)
+    return (total / pictures[0, 0].numel()).astype(np.float32)
 
 
 def _factor(u: np.ndarray, amount: float) -> Tensor:

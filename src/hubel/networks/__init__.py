@@ -21,7 +21,6 @@ from hubel.networks import (
     googlenet,
     inception,
     lenet,
-    mnasnet,
     mobilenet,
     preact,
     regnet,
@@ -40,43 +39,14 @@ from hubel.runtime.names import unknown
 from hubel.weights import load
 
 __all__ = [
-    "FAMILIES",
-    "VARIANTS",
-    "Account",
-    "Network",
-    "Row",
-    "Spec",
-    "Stage",
-    "account",
-    "create",
-    "names",
-    "row",
-    "specification",
-    "words_of",
-]
+    "FAMILIES", "VARIANTS", "Account", "Network", "Row", "Spec", "Stage", "account", "create",
+    "names", "row", "specification", "words_of",
+]  # fmt: skip
 
 FAMILIES = (
-    lenet,
-    alexnet,
-    vgg,
-    googlenet,
-    inception,
-    resnet,
-    preact,
-    senet,
-    densenet,
-    dpn,
-    xception,
-    squeezenet,
-    mobilenet,
-    shufflenet,
-    mnasnet,
-    efficientnet,
-    regnet,
-    repvgg,
-    convnext,
-    airbench,
-)
+    lenet, alexnet, vgg, googlenet, inception, resnet, preact, senet, densenet, dpn, xception,
+    squeezenet, mobilenet, shufflenet, efficientnet, regnet, repvgg, convnext, airbench,
+)  # fmt: skip
 
 
 def _merged() -> dict[str, Callable[..., Spec]]:
@@ -109,8 +79,8 @@ def specification(name: str, **words: Any) -> Spec:
 
 
 def create(
-    name: str, *, classes: int | None = None, channels: int | None = None, weights: Mapping[str,
-    Any] | str | Path | None = None, **words: Any,
+    name: str, *, classes: int | None = None, channels: int | None = None,
+    weights: Mapping[str, Any] | str | Path | None = None, **words: Any,
 ) -> nn.Module:  # fmt: skip
     """A network by its name, with freshly drawn weights or with the given ones.
 

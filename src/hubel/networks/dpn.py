@@ -61,7 +61,7 @@ def dpn(
         )
         stages.append(block(stride=1 if i == 0 else 2, first=True))
         stages.append(block(depth=depth - 1))
-    stages.append(row(NormAct, act="elu", eps=1e-3))
+    stages.append(row(NormAct, act=act, eps=1e-3))
     return Spec(
         stem=(
             row(ConvNorm, entry, stride=2, kernel=3 if small else 7, act=act, eps=1e-3),

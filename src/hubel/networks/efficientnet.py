@@ -17,53 +17,33 @@ from hubel.blocks import ConvNorm, MBConv
 from hubel.networks.spec import Spec, classifier, facts, one_of, rounded, row
 
 # expansion, kernel, stride, width, depth
+# fmt: off
 B0 = (
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
+    (1, 3, 1, 16, 1), (6, 3, 2, 24, 2), (6, 5, 2, 40, 2), (6, 3, 2, 80, 3), (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4), (6, 3, 1, 320, 1),
 )
 # width, depth, size, dropout
 SCALES = (
-    (1.0, 1.0, 224, 0.2),
-    (1.0, 1.1, 240, 0.2),
-    (1.1, 1.2, 260, 0.3),
-    (1.2, 1.4, 300, 0.3),
-    (1.4, 1.8, 380, 0.4),
-    (1.6, 2.2, 456, 0.4),
-    (1.8, 2.6, 528, 0.5),
-    (2.0, 3.1, 600, 0.5),
+    (1.0, 1.0, 224, 0.2), (1.0, 1.1, 240, 0.2), (1.1, 1.2, 260, 0.3), (1.2, 1.4, 300, 0.3),
+    (1.4, 1.8, 380, 0.4), (1.6, 2.2, 456, 0.4), (1.8, 2.6, 528, 0.5), (2.0, 3.1, 600, 0.5),
 )
-# fused or squeeze, expansion, stride, width, depth
+# expansion, stride, width, depth; size, dropout
 V2 = {
     "s": (
-        (1, 1, 24, 2),
-        (4, 2, 48, 4),
-        (4, 2, 64, 4),
-        (4, 2, 128, 6),
-        (6, 1, 160, 9),
+        (1, 1, 24, 2), (4, 2, 48, 4), (4, 2, 64, 4), (4, 2, 128, 6), (6, 1, 160, 9),
         (6, 2, 256, 15),
     ),
     "m": (
-        *((1, 1, 24, 3), (4, 2, 48, 5), (4, 2, 80, 5), (4, 2, 160, 7)),
-        *((6, 1, 176, 14), (6, 2, 304, 18), (6, 1, 512, 5)),
+        (1, 1, 24, 3), (4, 2, 48, 5), (4, 2, 80, 5), (4, 2, 160, 7), (6, 1, 176, 14),
+        (6, 2, 304, 18), (6, 1, 512, 5),
     ),
     "l": (
-        *((1, 1, 32, 4), (4, 2, 64, 7), (4, 2, 96, 7), (4, 2, 192, 10)),
-        *((6, 1, 224, 19), (6, 2, 384, 25), (6, 1, 640, 7)),
+        (1, 1, 32, 4), (4, 2, 64, 7), (4, 2, 96, 7), (4, 2, 192, 10), (6, 1, 224, 19),
+        (6, 2, 384, 25), (6, 1, 640, 7),
     ),
 }
-V2_SIZE = {"s": 384, "m": 480, "l": 480}
-AUTHORS = "Tan, Le"
-
-
-def _options(**words: Any) -> dict[str, Any]:
-    one_of("skip", words["skip"], ("add", "none"))
-    one_of("padding", words["padding"], ("half", "tensorflow"))
-    return words
+V2_SIZE = {"s": (384, 0.2), "m": (480, 0.3), "l": (480, 0.4)}
+# fmt: on
 
 
 def b(
@@ -71,8 +51,9 @@ def b(
     str = "silu", norm: str = "batch", head: str = "gap", eps: float = 1e-5, padding: str = "half",
 ) -> Spec:  # fmt: skip
     """Table 1; widths are rounded to multiples of 8, depths up."""
-    block = _options(skip=skip, act=act, norm=norm, eps=eps, padding=padding)
-    conv = {word: x for word, x in block.items() if word != "skip"}
+    one_of("padding", padding, ("half", "tensorflow"))
+    conv: dict[str, Any] = {"act": act, "norm": norm, "eps": eps, "padding": padding}
+    block = {"skip": one_of("skip", skip, ("add", "none")), **conv}
     return Spec(
         stem=(row(ConvNorm, rounded(32 * width), stride=2, kernel=3, **conv),),
         stages=tuple(
@@ -93,7 +74,8 @@ def b(
             classifier(head, 1000, dropout=dropout),
         ),
         size=size,
-        facts=facts("EfficientNet", AUTHORS, 2019, "1905.11946"),
+        facts=facts("EfficientNet", "Tan, Le", 2019, "1905.11946")
+        | ({"eps": {"conv_stem": 1e-5}} if eps == 1e-3 and padding == "half" else {}),
     )
 
 
@@ -102,19 +84,20 @@ def v2(
     str = "gap", eps: float = 1e-3, padding: str = "half",
 ) -> Spec:  # fmt: skip
     """Table 4: the first three stages fused and without squeeze."""
-    block = _options(skip=skip, act=act, norm=norm, eps=eps, padding=padding)
-    conv = {word: x for word, x in block.items() if word != "skip"}
+    one_of("padding", padding, ("half", "tensorflow"))
+    conv: dict[str, Any] = {"act": act, "norm": norm, "eps": eps, "padding": padding}
+    block = {"skip": one_of("skip", skip, ("add", "none")), **conv}
     stages = [
         row(MBConv, c, n, s, expand=t, fused=i < 3, se=0 if i < 3 else se, **block)
         for i, (t, s, c, n) in enumerate(V2[letter])
     ]
-    dropout = {"s": 0.2, "m": 0.3, "l": 0.4}[letter]
+    size, dropout = V2_SIZE[letter]
     return Spec(
         stem=(row(ConvNorm, V2[letter][0][2], stride=2, kernel=3, **conv),),
         stages=tuple(stages),
         head=(row(ConvNorm, 1280, **conv), classifier(head, 1000, dropout=dropout)),
-        size=V2_SIZE[letter],
-        facts=facts("EfficientNetV2", AUTHORS, 2021, "2104.00298"),
+        size=size,
+        facts=facts("EfficientNetV2", "Tan, Le", 2021, "2104.00298"),
     )
 
 

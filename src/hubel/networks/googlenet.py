@@ -18,17 +18,15 @@ from hubel.networks.spec import Spec, classifier, facts, one_of, row
 
 # Table 1: channels of the 1x1, of the 3x3 and its reduction, of the 5x5 and its reduction, of the
 # pool.
+# fmt: off
 TABLE = {
-    "3a": (64, 96, 128, 16, 32, 32),
-    "3b": (128, 128, 192, 32, 96, 64),
-    "4a": (192, 96, 208, 16, 48, 64),
-    "4b": (160, 112, 224, 24, 64, 64),
-    "4c": (128, 128, 256, 24, 64, 64),
-    "4d": (112, 144, 288, 32, 64, 64),
-    "4e": (256, 160, 320, 32, 128, 128),
-    "5a": (256, 160, 320, 32, 128, 128),
+    "3a": (64, 96, 128, 16, 32, 32), "3b": (128, 128, 192, 32, 96, 64),
+    "4a": (192, 96, 208, 16, 48, 64), "4b": (160, 112, 224, 24, 64, 64),
+    "4c": (128, 128, 256, 24, 64, 64), "4d": (112, 144, 288, 32, 64, 64),
+    "4e": (256, 160, 320, 32, 128, 128), "5a": (256, 160, 320, 32, 128, 128),
     "5b": (384, 192, 384, 48, 128, 128),
 }
+# fmt: on
 
 
 def inception(widths: tuple[int, ...], kernel: int, reduce: str) -> tuple[tuple[Any, ...], ...]:
@@ -60,8 +58,8 @@ class Auxiliary(nn.Sequential):
 
 
 def googlenet(
-    *, kernel: int = 3, reduce: str = "1x1", norm: str = "batch", act: str = "relu", pool: str =
-    "max", head: str = "gap", aux: bool = True,
+    *, kernel: int = 3, reduce: str = "1x1", norm: str = "batch", act: str = "relu",
+    pool: str = "max", head: str = "gap", aux: bool = True,
 ) -> Spec:  # fmt: skip
     """Table 1, row by row; pooling between the groups 3, 4 and 5."""
     one_of("reduce", reduce, ("1x1", "none"))

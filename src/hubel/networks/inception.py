@@ -18,18 +18,15 @@ from hubel.networks.spec import Spec, classifier, facts, row
 
 # Figure 5: 1x1, 3x3 and its reduction, double 3x3 and its reduction, pool; no 1x1 and no pool
 # projection where the module strides.
+# fmt: off
 BN = (
-    (64, 64, 64, 64, 96, "avg", 32),
-    (64, 64, 96, 64, 96, "avg", 64),
-    (0, 128, 160, 64, 96, "max", 0),
-    (224, 64, 96, 96, 128, "avg", 128),
-    (192, 96, 128, 96, 128, "avg", 128),
-    (160, 128, 160, 128, 160, "avg", 128),
-    (96, 128, 192, 160, 192, "avg", 128),
-    (0, 128, 192, 192, 256, "max", 0),
-    (352, 192, 320, 160, 224, "avg", 128),
-    (352, 192, 320, 192, 224, "max", 128),
+    (64, 64, 64, 64, 96, "avg", 32), (64, 64, 96, 64, 96, "avg", 64),
+    (0, 128, 160, 64, 96, "max", 0), (224, 64, 96, 96, 128, "avg", 128),
+    (192, 96, 128, 96, 128, "avg", 128), (160, 128, 160, 128, 160, "avg", 128),
+    (96, 128, 192, 160, 192, "avg", 128), (0, 128, 192, 192, 256, "max", 0),
+    (352, 192, 320, 160, 224, "avg", 128), (352, 192, 320, 192, 224, "max", 128),
 )
+# fmt: on
 
 
 class Gated(nn.Sequential):
@@ -57,12 +54,9 @@ def bn_inception(*, se: int = 0, act: str = "relu", norm: str = "batch", head: s
         stages.append(block(stride=1 if one else 2, branches=ways, **conv))
     return Spec(
         stem=(
-            row(ConvNorm, 64, stride=2, kernel=7, **conv),
-            pooling,
-            row(ConvNorm, 64, **conv),
-            row(ConvNorm, 192, kernel=3, **conv),
-            pooling,
-        ),
+            row(ConvNorm, 64, stride=2, kernel=7, **conv), pooling,
+            row(ConvNorm, 64, **conv), row(ConvNorm, 192, kernel=3, **conv), pooling,
+        ),  # fmt: skip
         stages=tuple(stages),
         head=(classifier(head, 1000),),
         facts=facts("Batch Normalization", "Ioffe, Szegedy", 2015, "1502.03167"),

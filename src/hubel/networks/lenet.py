@@ -153,8 +153,8 @@ def draw_1998(network: nn.Module) -> None:
 
 
 def lenet(
-    *, act: str = "relu", pool: str = "max", table: bool = False, head: str = "dense", init: str =
-    "he",
+    *, act: str = "relu", pool: str = "max", table: bool = False, head: str = "dense",
+    init: str = "he",
 ) -> Spec:  # fmt: skip
     """Figure 2: C1 6@28x28, S2 6@14x14, C3 16@10x10, S4 16@5x5, C5 120@1x1, F6 84, output 10.
 

@@ -1,8 +1,9 @@
-"""MobileNet, versions 1 to 3.
+"""MobileNet, versions 1 to 3, and MnasNet.
 
 1: Howard et al. 2017, arXiv 1704.04861, table 1. 2: Sandler et al. 2018, arXiv 1801.04381, table 2.
 3: Howard et al. 2019, arXiv 1905.02244, tables 1 and 2; torchvision's weights were trained with a
-norm eps of 1e-3 (`mobilenet_v3_*`), timm's with 1e-5 (`mobilenetv3_*`).
+norm eps of 1e-3 (`mobilenet_v3_*`), timm's with 1e-5 (`mobilenetv3_*`). MnasNet, A1 with
+squeeze-and-excitation and B1 without: Tan et al. 2018, arXiv 1807.11626.
 """
 
 from __future__ import annotations
@@ -31,75 +32,71 @@ def v1(
     )
 
 
-# t, c, n, s of version 2: expansion, width, depth, stride.
+# expansion, kernel, width, depth, stride, squeeze
+# fmt: off
 TABLE_2 = (
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
+    (1, 3, 16, 1, 1, 0), (6, 3, 24, 2, 2, 0), (6, 3, 32, 3, 2, 0), (6, 3, 64, 4, 2, 0),
+    (6, 3, 96, 3, 1, 0), (6, 3, 160, 3, 2, 0), (6, 3, 320, 1, 1, 0),
 )
+B1 = (
+    (1, 3, 16, 1, 1, 0), (3, 3, 24, 3, 2, 0), (3, 5, 40, 3, 2, 0), (6, 5, 80, 3, 2, 0),
+    (6, 3, 96, 2, 1, 0), (6, 5, 192, 4, 2, 0), (6, 3, 320, 1, 1, 0),
+)
+A1 = (
+    (1, 3, 16, 1, 1, 0), (6, 3, 24, 2, 2, 0), (3, 5, 40, 3, 2, 4), (6, 3, 80, 4, 2, 0),
+    (6, 3, 112, 2, 1, 4), (6, 5, 160, 3, 2, 4), (6, 3, 320, 1, 1, 0),
+)
+# fmt: on
 
 
 def v2(
-    width: float, *, skip: str = "add", se: int = 0, kernel: int = 3, act: str = "relu6", norm: str
-    = "batch", head: str = "gap",
+    table: tuple[tuple[int, ...], ...], width: float, last: int, paper: dict[str, Any], *,
+    skip: str = "add", se: int = 0, kernel: int = 0, act: str = "relu6", norm: str = "batch",
+    head: str = "gap",
 ) -> Spec:  # fmt: skip
-    """Table 2, every width times the multiplier; the last 1x1 never has less than 1280."""
+    """Table 2 of Sandler et al., figure 7 of Tan et al.: every width times the multiplier.
+
+    `kernel` and `se` take the place of the table's where they are given.
+    """
     one_of("skip", skip, ("add", "none"))
-    conv: dict[str, Any] = {"act": act, "norm": norm}
-    block = {"skip": skip, "se": se, "kernel": kernel, **conv}
+    both: dict[str, Any] = {"act": act, "norm": norm}
+    stages = [
+        row(MBConv, rounded(c * width), n, s, expand=t, kernel=kernel or k, se=se or r,
+            skip=skip, **both)
+        for t, k, c, n, s, r in table
+    ]  # fmt: skip
     return Spec(
-        stem=(row(ConvNorm, rounded(32 * width), stride=2, kernel=3, **conv),),
-        stages=tuple(
-            row(MBConv, rounded(c * width), n, s, expand=t, **block) for t, c, n, s in TABLE_2
-        ),
-        head=(
-            row(ConvNorm, rounded(1280 * max(1.0, width)), **conv),
-            classifier(head, 1000, dropout=0.2),
-        ),
-        facts=facts("MobileNetV2", "Sandler et al.", 2018, "1801.04381"),
+        stem=(row(ConvNorm, rounded(32 * width), stride=2, kernel=3, **both),),
+        stages=tuple(stages),
+        head=(row(ConvNorm, last, **both), classifier(head, 1000, dropout=0.2)),
+        facts=paper,
     )
 
 
 # kernel, hidden, width, squeeze, activation, stride of version 3.
+# fmt: off
 LARGE = (
-    (3, 16, 16, 0, "relu", 1),
-    (3, 64, 24, 0, "relu", 2),
-    (3, 72, 24, 0, "relu", 1),
-    (5, 72, 40, 4, "relu", 2),
-    (5, 120, 40, 4, "relu", 1),
-    (5, 120, 40, 4, "relu", 1),
-    (3, 240, 80, 0, "hardswish", 2),
-    (3, 200, 80, 0, "hardswish", 1),
-    (3, 184, 80, 0, "hardswish", 1),
-    (3, 184, 80, 0, "hardswish", 1),
-    (3, 480, 112, 4, "hardswish", 1),
-    (3, 672, 112, 4, "hardswish", 1),
-    (5, 672, 160, 4, "hardswish", 2),
-    (5, 960, 160, 4, "hardswish", 1),
+    (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
+    (5, 72, 40, 4, "relu", 2), (5, 120, 40, 4, "relu", 1), (5, 120, 40, 4, "relu", 1),
+    (3, 240, 80, 0, "hardswish", 2), (3, 200, 80, 0, "hardswish", 1),
+    (3, 184, 80, 0, "hardswish", 1), (3, 184, 80, 0, "hardswish", 1),
+    (3, 480, 112, 4, "hardswish", 1), (3, 672, 112, 4, "hardswish", 1),
+    (5, 672, 160, 4, "hardswish", 2), (5, 960, 160, 4, "hardswish", 1),
     (5, 960, 160, 4, "hardswish", 1),
 )
 SMALL = (
-    (3, 16, 16, 4, "relu", 2),
-    (3, 72, 24, 0, "relu", 2),
-    (3, 88, 24, 0, "relu", 1),
-    (5, 96, 40, 4, "hardswish", 2),
-    (5, 240, 40, 4, "hardswish", 1),
-    (5, 240, 40, 4, "hardswish", 1),
-    (5, 120, 48, 4, "hardswish", 1),
-    (5, 144, 48, 4, "hardswish", 1),
-    (5, 288, 96, 4, "hardswish", 2),
-    (5, 576, 96, 4, "hardswish", 1),
-    (5, 576, 96, 4, "hardswish", 1),
+    (3, 16, 16, 4, "relu", 2), (3, 72, 24, 0, "relu", 2), (3, 88, 24, 0, "relu", 1),
+    (5, 96, 40, 4, "hardswish", 2), (5, 240, 40, 4, "hardswish", 1),
+    (5, 240, 40, 4, "hardswish", 1), (5, 120, 48, 4, "hardswish", 1),
+    (5, 144, 48, 4, "hardswish", 1), (5, 288, 96, 4, "hardswish", 2),
+    (5, 576, 96, 4, "hardswish", 1), (5, 576, 96, 4, "hardswish", 1),
 )
+# fmt: on
 
 
 def v3(
-    table: tuple[tuple[int, int, int, int, str, int], ...], last: tuple[int, int], *, skip: str =
-    "add", eps: float = 1e-3, padding: str = "half",
+    table: tuple[tuple[int, int, int, int, str, int], ...], last: tuple[int, int], *,
+    skip: str = "add", eps: float = 1e-3, padding: str = "half",
 ) -> Spec:  # fmt: skip
     """Tables 1 and 2: one row for every block; the squeeze is a fourth of its hidden channels."""
     one_of("skip", skip, ("add", "none"))
@@ -122,17 +119,30 @@ def v3(
     )
 
 
+def _mnasnet(table: tuple[tuple[int, ...], ...], width: float) -> Callable[..., Spec]:
+    paper = facts("MnasNet", "Tan et al.", 2018, "1807.11626")
+    return partial(v2, table, width, 1280, paper, act="relu")
+
+
+def _mobilenet(width: float) -> Callable[..., Spec]:
+    paper = facts("MobileNetV2", "Sandler et al.", 2018, "1801.04381")
+    return partial(v2, TABLE_2, width, rounded(1280 * max(1.0, width)), paper)
+
+
 large, small = partial(v3, LARGE, (960, 1280)), partial(v3, SMALL, (576, 1024))
 tensorflow: dict[str, Any] = {"padding": "tensorflow", "eps": 1e-3}
 
 VARIANTS: dict[str, Callable[..., Spec]] = {
     **{f"mobilenetv1_{round(100 * w):03}": partial(v1, w) for w in (0.25, 0.5, 0.75, 1.0)},
-    "mobilenet_v2": partial(v2, 1.0),
-    **{f"mobilenetv2_{round(100 * w):03}": partial(v2, w) for w in (0.5, 1.0, 1.4)},
+    "mobilenet_v2": _mobilenet(1.0),
+    **{f"mobilenetv2_{round(100 * w):03}": _mobilenet(w) for w in (0.5, 1.0, 1.4)},
     "mobilenet_v3_large": large,
     "mobilenet_v3_small": small,
     "mobilenetv3_large_100": partial(large, eps=1e-5),
     "mobilenetv3_small_100": partial(small, eps=1e-5),
     "tf_mobilenetv3_large_100": partial(large, **tensorflow),
     "tf_mobilenetv3_small_100": partial(small, **tensorflow),
+    **{f"mnasnet{w}".replace(".", "_"): _mnasnet(B1, w) for w in (0.5, 0.75, 1.0, 1.3)},
+    **{f"mnasnet_{round(100 * w):03}": _mnasnet(B1, w) for w in (0.5, 0.75, 1.0, 1.4)},
+    **{f"semnasnet_{round(100 * w):03}": _mnasnet(A1, w) for w in (0.5, 0.75, 1.0, 1.4)},
 }

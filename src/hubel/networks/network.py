@@ -70,7 +70,8 @@ class Network(nn.Module):
         try:
             return self.head(self.stages(self.stem(x)))
         except RuntimeError as error:
-            raise self._explained(x, error) from error
+            self._explain(x, error)
+            raise
 
     def features(self, x: Tensor) -> dict[int, Tensor]:
         """Pictures (N, C, H, W) -> {stride: the deepest map (N, widths[stride], H', W') there}.
@@ -117,7 +118,7 @@ class Network(nn.Module):
         return (self.head(y), *found)
 
     def fuse(self) -> Network:
-        """Fold norms and parallel branches into convolutions, in place, for use without training."""
+        """Fold norms and parallel branches into convolutions, in place, for use only."""
         for part in list(self.modules()):
             if isinstance(part, (ConvNorm, RepConv)):
                 part.fuse()
@@ -148,35 +149,33 @@ class Network(nn.Module):
             try:
                 y = stage(y)
             except RuntimeError as error:
-                raise self._explained(x, error) from error
+                self._explain(x, error)
+                raise
             yield y
 
-    def _explained(self, x: Tensor, error: RuntimeError) -> Exception:
-        """The error in words where the pictures are to blame, else the error itself."""
-        name, channels = self.spec.name or "the network", self.spec.channels
+    def _explain(self, x: Tensor, error: RuntimeError) -> None:
+        """Raise ValueError where the pictures are to blame."""
+        name, channels, size = self.spec.name or "the network", self.spec.channels, self.spec.size
         if x.ndim != 4 or x.shape[1] != channels:
-            return ValueError(
+            raise ValueError(
                 f"pictures of shape {tuple(x.shape)}: {name} takes (N, {channels}, H, W); "
                 f"create(..., channels=...) builds it for another number of channels"
-            )
+            ) from error
         if not x.is_floating_point():
-            return ValueError(
+            raise ValueError(
                 f"pictures of {x.dtype}: {name} takes floating point; normalize first"
-            )
+            ) from error
         height, width = x.shape[2:]
         if self._takes(height, width):
-            return error
+            return
         least = self.least()
         if min(height, width) < least:
-            return ValueError(
-                f"pictures of {height}x{width} are too small for {name}: the least size is "
-                f"{least}x{least}"
+            reason = f"are too small for {name}: the least size is {least}x{least}"
+        else:
+            reason = (
+                f"do not fit {name}, whose dense layers are made for {size}x{size}; resize them"
             )
-        size = self.spec.size
-        return ValueError(
-            f"pictures of {height}x{width} do not fit {name}, whose dense layers are made for "
-            f"{size}x{size}; resize them"
-        )
+        raise ValueError(f"pictures of {height}x{width} {reason}") from error
 
     def _takes(self, height: int, width: int) -> bool:
         try:

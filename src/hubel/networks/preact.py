@@ -27,8 +27,8 @@ class PreBlock(nn.Module):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int = 1, *, bottleneck: bool = False, skip: str =
-        "add", act: str = "relu", norm: str = "batch",
+        self, c_in: int, c_out: int, stride: int = 1, *, bottleneck: bool = False,
+        skip: str = "add", act: str = "relu", norm: str = "batch",
     ):  # fmt: skip
         super().__init__()
         both: dict[str, Any] = {"act": act, "norm": norm}

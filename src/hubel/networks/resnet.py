@@ -20,11 +20,7 @@ from hubel.networks.spec import Spec, classifier, facts, one_of, row
 
 FACTS = {
     "resnet": ("Deep Residual Learning for Image Recognition", "He, Zhang, Ren, Sun", 2015),
-    "resnext": (
-        "Aggregated Residual Transformations for Deep Neural Networks",
-        "Xie, Girshick, Dollar, Tu, He",
-        2016,
-    ),
+    "resnext": ("Aggregated Residual Transformations", "Xie et al.", 2016),
     "wide": ("Wide Residual Networks", "Zagoruyko, Komodakis", 2016),
     "se": ("Squeeze-and-Excitation Networks", "Hu, Shen, Sun", 2017),
 }
@@ -43,30 +39,20 @@ INITS = {"he": None, "identity": identity}
 
 def imagenet(
     block: type[Residual], depths: tuple[int, ...], paper: str = "resnet", *, skip: str = "add",
-    shortcut: str = "projection", se: int = 0, kernel: int = 3, act: str = "relu", norm: str =
-    "batch", groups: int = 1, width: int = 64, pool: str = "max", head: str = "gap", stride_on: str
-    = "3x3", init: str = "he",
+    shortcut: str = "projection", se: int = 0, kernel: int = 3, act: str = "relu",
+    norm: str = "batch", groups: int = 1, width: int = 64, pool: str = "max", head: str = "gap",
+    stride_on: str = "3x3", init: str = "he",
 ) -> Spec:  # fmt: skip
     """Table 1: planes 64, 128, 256, 512; the 3x3 of a block has planes x width / 64 x groups
     channels.
     """
     one_of("stride_on", stride_on, ("3x3", "1x1"))
     options = _options(skip, shortcut, se, kernel, act, norm)
-    stages = []
-    for i, depth in enumerate(depths):
-        planes = 64 * 2**i
-        stages.append(
-            row(
-                block,
-                planes * EXPANSION[block],
-                depth,
-                stride=1 if i == 0 else 2,
-                base=width,
-                groups=groups,
-                stride_on=stride_on,
-                **options,
-            )
-        )
+    options |= {"base": width, "groups": groups, "stride_on": stride_on}
+    stages = [
+        row(block, 64 * 2**i * EXPANSION[block], depth, 1 if i == 0 else 2, **options)
+        for i, depth in enumerate(depths)
+    ]
     return Spec(
         stem=(
             row(ConvNorm, 64, stride=2, kernel=7, act=act, norm=norm),
@@ -80,20 +66,14 @@ def imagenet(
 
 
 def cifar(
-    n: int, *, skip: str = "add", shortcut: str = "pad", se: int = 0, kernel: int = 3, act: str =
-    "relu", norm: str = "batch", width: int = 16, head: str = "gap", init: str = "he",
+    n: int, *, skip: str = "add", shortcut: str = "pad", se: int = 0, kernel: int = 3,
+    act: str = "relu", norm: str = "batch", width: int = 16, head: str = "gap", init: str = "he",
 ) -> Spec:  # fmt: skip
-    """Section 4.2: 6n + 2 layers for 32x32 pictures, n basic blocks at each of 16, 32 and 64
-    channels.
-    """
+    """Section 4.2: 6n + 2 layers for 32x32 pictures, n blocks of each 16, 32 and 64 channels."""
     options = _options(skip, shortcut, se, kernel, act, norm)
     return Spec(
         stem=(row(ConvNorm, width, kernel=3, act=act, norm=norm),),
-        stages=(
-            row(Basic, width, n, **options),
-            row(Basic, 2 * width, n, stride=2, **options),
-            row(Basic, 4 * width, n, stride=2, **options),
-        ),
+        stages=tuple(row(Basic, width * 2**i, n, 1 if i == 0 else 2, **options) for i in range(3)),
         head=(classifier(head, 10),),
         size=32,
         init=INITS[one_of("init", init, INITS)],

@@ -3,7 +3,7 @@ and 2.
 
 Against the SE forms of `resnet`: SE-ResNet strides in the first 1x1, the pooling of the stem hangs
 over the edge instead of padding, and SENet-154 has a stem of three 3x3, 3x3 projections, and half
-the channels in the first 1x1 of a block.
+the channels in the first 1x1 of a block. Basic blocks have one activation more.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from hubel.networks.spec import Spec, classifier, facts, row
 
 def senet(
     block: Any, depths: tuple[int, ...], deep: bool = False, *, se: int = 16, groups: int = 1,
-    width: int = 64, stride_on: str = "1x1", act: str = "relu", norm: str = "batch", head: str =
-    "gap",
+    width: int = 64, stride_on: str = "1x1", act: str = "relu", norm: str = "batch",
+    head: str = "gap",
 ) -> Spec:  # fmt: skip
     """Table 1; `deep` is SENet-154."""
     both: dict[str, Any] = {"act": act, "norm": norm}
     options = {"se": se, "groups": groups, "base": width, "stride_on": stride_on, **both}
     stem = [row(ConvNorm, 64, stride=2, kernel=7, **both)]
+    if block is Basic:
+        options["act_first"] = True
     if deep:
         options |= {"reduce": 2, "project": 3}
         three = partial(row, ConvNorm, kernel=3, **both)

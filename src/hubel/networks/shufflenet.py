@@ -109,8 +109,8 @@ def v1(
 
 
 def v2(
-    widths: tuple[int, int, int], last: int, *, kernel: int = 3, act: str = "relu", norm: str =
-    "batch", head: str = "gap",
+    widths: tuple[int, int, int], last: int, *, kernel: int = 3, act: str = "relu",
+    norm: str = "batch", head: str = "gap",
 ) -> Spec:  # fmt: skip
     """Table 5: 4, 8 and 4 units, then a 1x1."""
     both: dict[str, Any] = {"act": act, "norm": norm}

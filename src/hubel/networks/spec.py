@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -84,6 +85,29 @@ class Spec:
             raise ValueError(f"{self.name or 'this table'} was made by no rule, so no word applies")
         made = make(self.name, self.rule, {**self.words, **words})
         return made.given(classes=self.classes, channels=self.channels)
+
+    def scale(self, width: float = 1.0, depth: float = 1.0, size: int | None = None) -> Spec:
+        """Every width times `width`, to a multiple of 8, every stage's depth times `depth`, up.
+
+        Compound scaling: Tan, Le 2019, arXiv 1905.11946, equation 3. Raises ValueError where blocks
+        have widths of their own that no factor reaches.
+        """
+        fixed = {"branches", "widths", "hidden", "inner", "growth"}
+        for stage in (*self.stem, *self.stages, *self.head[:-1]):
+            if own := fixed & stage.options.keys():
+                raise ValueError(f"{self.name} cannot be scaled: its {min(own)} are fixed numbers")
+
+        def scaled(stages: tuple[Stage, ...], times: float) -> tuple[Stage, ...]:
+            return tuple(
+                replace(
+                    s, width=s.width and rounded(s.width * width), depth=math.ceil(s.depth * times)
+                )
+                for s in stages
+            )
+
+        head = (*scaled(self.head[:-1], 1), self.head[-1])
+        stem, stages = scaled(self.stem, 1), scaled(self.stages, depth)
+        return replace(self, stem=stem, stages=stages, head=head, size=size or self.size, rule=None)
 
     def __str__(self) -> str:
         """The paper's table: rows with block, output, depth, stride and options."""

@@ -45,8 +45,8 @@ class ConvClassifier(nn.Sequential):
 
 
 def squeezenet(
-    stem: tuple[int, int], pools: tuple[int, ...], *, kernel: int = 3, act: str = "relu", pool: str
-    = "max",
+    stem: tuple[int, int], pools: tuple[int, ...], *, kernel: int = 3, act: str = "relu",
+    pool: str = "max",
 ) -> Spec:  # fmt: skip
     """Table 1: eight fire modules, pooling in front of those that `pools` names."""
     pooling = row(Pool, stride=2, kind=pool, kernel=3, ceil=True)

@@ -2,40 +2,76 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 import torch
 
 from hubel.networks.network import Network
 from hubel.networks.spec import Spec, Stage
+from hubel.ops.account import Account
+
+COLUMNS = 98  # of a terminal
 
 
 def table(spec: Spec) -> str:
     """Rows with name, block, output (C x H x W), depth, stride, options; sums below."""
     with torch.device("meta"):
-        network = Network(spec)
-    account = network.account()
-    rows = [("row", "block", "output", "depth", "stride", "options")]
+        account = Network(spec).account()
+    sums = f"{account.params:,} parameters, {account.macs:,} MACs at {spec.size}x{spec.size}"
+    return f"{rows(spec, account)}\n{sums}"
+
+
+def rows(spec: Spec, account: Account) -> str:
+    """The table without its sums, with the outputs of an account.
+
+    Options that have one value wherever they stand are named once, below.
+    """
+    everywhere = shared([*spec.stem, *spec.stages, *spec.head])
+    cells = [("row", "block", "output", "depth", "stride", "options")]
     for part, stages in (("stem", spec.stem), ("stages", spec.stages), ("head", spec.head)):
         for i, stage in enumerate(stages):
             output = "x".join(map(str, account.shapes[f"{part}.{i}"]))
-            rows.append(
+            cells.append(
                 (
                     f"{part}.{i}",
                     stage.block.__name__,
                     output,
                     str(stage.depth),
                     str(stage.stride),
-                    _options(stage),
+                    _options(stage.options, without=everywhere),
                 )
             )
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(cells, widths)).rstrip() for cells in rows]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    lines = []
+    for *line, options in cells:
+        start = "".join(cell.ljust(width + 2) for cell, width in zip(line, widths))
+        beside = textwrap.wrap(options, max(40, COLUMNS - len(start))) or [""]
+        lines.append((start + beside[0]).rstrip())
+        lines += [" " * len(start) + more for more in beside[1:]]
     facts = spec.facts
-    title = (
-        f"{spec.name}: {facts.get('authors', '')} {facts.get('year', '')}, {facts.get('paper', '')}"
-    )
-    sums = f"{account.params:,} parameters, {account.macs:,} MACs at {spec.size}x{spec.size}"
-    return "\n".join([title, *lines, sums])
+    source = ", ".join(str(facts[x]) for x in ("authors", "year", "paper") if facts.get(x))
+    title = textwrap.wrap(f"{spec.name}: {source}", COLUMNS, subsequent_indent="  ")
+    if everywhere:
+        lines += textwrap.wrap(
+            f"everywhere: {_options(everywhere)}", COLUMNS, subsequent_indent="  "
+        )
+    return "\n".join([*title, *lines])
 
 
-def _options(stage: Stage) -> str:
-    return " ".join(f"{word}={value}" for word, value in stage.options.items())
+def shared(stages: Sequence[Stage]) -> dict[str, Any]:
+    """The options that several rows have, all of them with the same value."""
+    values: dict[str, list[Any]] = {}
+    for stage in stages:
+        for word, value in stage.options.items():
+            values.setdefault(word, []).append(value)
+    return {
+        word: found[0]
+        for word, found in values.items()
+        if len(found) > 1 and all(value == found[0] for value in found)
+    }
+
+
+def _options(options: Mapping[str, Any], without: Iterable[str] = ()) -> str:
+    return " ".join(f"{word}={value}" for word, value in options.items() if word not in without)

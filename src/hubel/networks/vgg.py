@@ -21,8 +21,8 @@ FACTS = {
 
 
 def vgg(
-    depths: tuple[int, ...], *, norm: str = "none", act: str = "relu", kernel: int = 3, pool: str =
-    "max", head: str = "dense",
+    depths: tuple[int, ...], *, norm: str = "none", act: str = "relu", kernel: int = 3,
+    pool: str = "max", head: str = "dense",
 ) -> Spec:  # fmt: skip
     """Table 1: 3x3 convolutions of 64, 128, 256, 512, 512 channels, pooling after each group."""
     stages = []

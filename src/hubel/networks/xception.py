@@ -17,7 +17,7 @@ from hubel.networks.spec import Spec, classifier, facts, row
 
 
 class Separable(nn.Sequential):
-    """y = act(norm(P * (D * x))): nothing between the depthwise and the pointwise part. Section 3."""
+    """y = act(norm(P * (D * x))): nothing between depthwise and pointwise. Section 3."""
 
     def __init__(self, c_in: int, c_out: int, stride: int = 1, *, norm: str, act: str):
         depthwise = Conv2d(c_in, c_in, 3, stride, 1, groups=c_in, bias=False)

@@ -160,9 +160,10 @@ class _Walk(TorchFunctionMode):
             self.shapes[name] = shape
             if place is not None:
                 self.places[name] = place
-            params = sum(
-                self.unmet.pop(prefix + key, 0) for key, _ in part.named_parameters(recurse=whole)
-            )
+            # named_parameters walks the module, which is dear for the many that have no parts.
+            deep = whole and part._modules
+            names = dict(part.named_parameters()) if deep else part._parameters
+            params = sum(self.unmet.pop(prefix + key, 0) for key in names)
             if params or (whole and not isinstance(part, (nn.Identity, nn.Sequential))):
                 count = getattr(part, "macs", None)
                 macs = count(out) if count else self.macs

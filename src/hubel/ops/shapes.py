@@ -6,67 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Axis:
-    """One direction of a map, in pixels of the picture.
-
-    The map has `size` cells; cell i looks at `field` pixels around offset + i * jump.
-    """
-
-    size: int
-    jump: float = 1
-    offset: float = 0
-    field: float = 1
-
-    def window(self, size: int, kernel: int, stride: float, before: float, dilation: int) -> Axis:
-        """After a kernel that moves by `stride` over `before` cells of padding and gives `size`
-        cells.
-        """
-        reach = (kernel - 1) * dilation
-        return Axis(
-            size,
-            self.jump * stride,
-            self.offset + (reach / 2 - before) * self.jump,
-            self.field + reach * self.jump,
-        )
-
-    def bins(self, size: int) -> Axis:
-        """After adaptive pooling to `size` bins; one bin is the whole axis."""
-        return self.window(size, math.ceil(self.size / size), self.size / size, 0, 1)
-
-    def zoomed(self, size: int) -> Axis:
-        """After interpolation to `size` cells over the same pixels."""
-        jump = self.jump * self.size / size
-        return replace(self, size=size, jump=jump, offset=self.offset + (jump - self.jump) / 2)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a tensor stands over the picture: its two axes and the dimensions they are (from the
-    end).
-
-    `at` is None once the map is flattened.
-    """
-
-    rows: Axis
-    columns: Axis
-    at: tuple[int, int] | None = (-2, -1)
-
-    def over(self, rows: Axis, columns: Axis) -> Place:
-        """The same dimensions with other axes."""
-        return Place(rows, columns, self.at)
-
-    def whole(self) -> Place:
-        """After everything was put into one number or vector."""
-        return Place(self.rows.bins(1), self.columns.bins(1), None)
-
+from hubel.ops.geometry import Axis, Place, cells, spread_cells
 
 Outcome = tuple[
     tuple[int, ...] | None, Place | None, int
@@ -82,17 +28,6 @@ def _pair(x: Any) -> tuple[Any, Any]:
     return (x[0], x[-1]) if isinstance(x, (tuple, list)) else (x, x)
 
 
-def _cells(size: int, kernel: int, stride: int, pad: int, dilation: int, ceil: bool) -> int:
-    span = size + pad - (kernel - 1) * dilation - 1
-    if span < 0:
-        raise ValueError(
-            f"a kernel of {(kernel - 1) * dilation + 1} does not fit in {size + pad} cells"
-        )
-    cells = (-(-span // stride) if ceil else span // stride) + 1
-    # A hanging window must start inside the picture or its left padding.
-    return cells - 1 if ceil and (cells - 1) * stride >= size + pad // 2 else cells
-
-
 def _slide(x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool = False):
     kernel, stride, dilation = _pair(kernel), _pair(stride), _pair(dilation)
     if isinstance(padding, str):
@@ -102,7 +37,7 @@ def _slide(x: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any, cei
         before = list(_pair(padding))
         total = [2 * p for p in before]
     sizes = tuple(
-        _cells(n, k, s, t, d, ceil)
+        cells(n, k, s, t, d, ceil)
         for n, k, s, t, d in zip(x.shape[-2:], kernel, stride, total, dilation)
     )
     place = place_of(x)
@@ -132,18 +67,10 @@ def conv_transpose2d(
     before = (place.rows, place.columns) if place else (None, None)
     terms = map(_pair, (stride, padding, output_padding, dilation))
     for n, k, s, p, extra, d, axis in zip(input.shape[-2:], weight.shape[2:], *terms, before):
-        size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
+        size = spread_cells(n, k, s, p, extra, d)
         sizes.append(size)
         if axis:
-            reach = d * (k - 1)
-            axes.append(
-                Axis(
-                    size,
-                    axis.jump / s,
-                    axis.offset + (p - reach / 2) * axis.jump / s,
-                    axis.field + reach // s * axis.jump,
-                )
-            )
+            axes.append(axis.spread(size, k, s, p, d))
     shape = (*input.shape[:-3], weight.shape[1] * groups, *sizes)
     macs = math.prod(input.shape[-3:]) * math.prod(weight.shape[1:])
     return shape, place.over(*axes) if place else None, macs

@@ -14,7 +14,7 @@ from PIL import Image
 
 from hubel.analysis.errors import Calibration
 from hubel.report.html import text
-from hubel.report.words import THIN, percent
+from hubel.report.words import THIN, counted, percent
 
 WIDTH, HEIGHT = 360, 220  # of a plot; the page shows it at about this size, so that text keeps its
 LEFT, RIGHT, TOP, BOTTOM = 48, 18, 10, 26  # margins of a plot, for its ticks
@@ -113,6 +113,29 @@ def plot(
     return (
         f'<figure class="plot"><figcaption><b>{text(title)}</b>{legend}</figcaption>'
         f"{_svg(WIDTH, HEIGHT, f'{title} by epoch: {said}', parts)}</figure>"
+    )
+
+
+def histogram(title: str, noun: str, counts: Sequence[int], edges: Sequence[float]) -> str:
+    """A figure of how many `noun`s lie between each two of the edges (one more than counts)."""
+    most = max(counts)
+    axes = Axes(edges[0], edges[-1], 0, most)
+    parts = axes.grid(
+        ticks(axes.x0, axes.x1, 5), [y for y in ticks(0, most) if y == int(y)], "{:,.0f}".format
+    )
+    base = axes.at(0, 0)[1]
+    for count, low, high in zip(counts, edges, edges[1:]):
+        left, top = axes.at(low, count)
+        right = max(axes.at(high, 0)[0] - 1, left + 1)
+        parts.append(f'<path class="fill" d="M{left} {base}H{right:g}V{top}H{left}z"/>')
+    said = "; ".join(
+        f"{counted(count, noun)} from {low:.4g} to {high:.4g}"
+        for count, low, high in zip(counts, edges, edges[1:])
+        if count
+    )
+    return (
+        f'<figure class="plot"><figcaption><b>{text(title)}</b></figcaption>'
+        f"{_svg(WIDTH, HEIGHT, f'{title}: {said}', parts)}</figure>"
     )
 
 

@@ -120,13 +120,13 @@ def tile(
 ) -> str:
     """One picture, its truth below it, and, where given, the answer, its confidence, its file."""
     label = f'<b title="{text(truth)}">{text(truth)}</b>'
+    # A long name is cut at its start (the style sheet sets it from the right), for its end differs.
+    file = f'<small title="{text(name)}"><bdi>{text(name)}</bdi></small>' if name else ""
     if answer is None:
-        return f'<li class="tile">{picture(pixels, truth)}{label}</li>'
+        return f'<li class="tile">{picture(pixels, truth)}{label}{file}</li>'
     right = answer == truth
     alt = f"{truth}, answered {answer}"
     shown = f"{mark(right)}<span>{text(answer)}</span><i>{text(percent(confidence, 0))}</i>"
-    # A long name is cut at its start (the style sheet sets it from the right), for its end differs.
-    file = f'<small title="{text(name)}"><bdi>{text(name)}</bdi></small>' if name else ""
     return (
         f'<li class="tile {"right" if right else "wrong"}">{picture(pixels, alt)}'
         f'{label}<span class="answer" title="{text(answer)}">{shown}</span>{file}</li>'

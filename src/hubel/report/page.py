@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
@@ -16,8 +12,7 @@ from numpy.typing import NDArray
 
 from hubel.analysis.errors import calibrate, wilson
 from hubel.report import sections
-from hubel.report.html import facts as fact_list
-from hubel.report.html import text
+from hubel.report.frame import frame
 from hubel.report.words import THIN, amount, counted, digits_for, duration, percent
 from hubel.runtime.files import write_whole
 from hubel.tasks.outcome import Outcome
@@ -87,35 +82,15 @@ def write_report(
         "Time": sections.time_section(seconds),
         "Recipe": sections.recipe_section(recipe, facts),
     }
-    ids = {name: name.lower().replace(" ", "-") for name in parts}
-    script = _part("page.js")
-    digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    page = Template(_part("page.html")).substitute(
-        title=text(title),
-        style=_part("page.css"),
-        script=script,
-        script_hash=f"sha256-{digest}",
-        headline=_headline(outcome),
-        lead=_lead(outcome, results, facts, seconds),
-        figures=_figures(outcome, facts, results, seconds),
-        contents="".join(f'<a href="#{ids[name]}">{name}</a>' for name in parts),
-        sections="\n".join(
-            f'<section id="{ids[name]}" aria-labelledby="{ids[name]}-title">'
-            f'<h2 id="{ids[name]}-title">{name}</h2>\n{body}</section>'
-            for name, body in parts.items()
-        ),
-    )
-    return write_whole(path, page)
-
-
-def _part(name: str) -> str:
-    return files("hubel.report").joinpath(name).read_text(encoding="utf-8")
+    figures = _figures(outcome, facts, results, seconds)
+    lead = _lead(outcome, results, facts, seconds)
+    return write_whole(path, frame(title, _headline(outcome), lead, figures, parts))
 
 
 def _headline(outcome: Outcome) -> str:
     pictures = len(outcome.names)
     score = percent(outcome.top1, digits_for(pictures))
-    return text(f"{score} of {counted(pictures, 'validation picture')} answered right")
+    return f"{score} of {counted(pictures, 'validation picture')} answered right"
 
 
 def _elapsed(results: Sequence[Mapping[str, Any]], seconds: Mapping[str, float]) -> float:
@@ -132,7 +107,7 @@ def _lead(
     epochs = int(results[-1]["epoch"]) if results else 0
     low, high = wilson(int(outcome.right.sum()), pictures)
     digits = digits_for(pictures)
-    return text(
+    return (
         f"With 95{THIN}% confidence the true score lies between {percent(low, digits)} and "
         f"{percent(high, digits)} (Wilson interval). The network is {facts['network']} with "
         f"{counted(int(facts['parameters']), 'parameter')}, trained for "
@@ -146,7 +121,7 @@ def _figures(
     facts: Mapping[str, Any],
     results: Sequence[Mapping[str, Any]],
     seconds: Mapping[str, float],
-) -> str:
+) -> list[tuple[str, str]]:
     digits = digits_for(len(outcome.names))
     figures = [("Top-1 accuracy", percent(outcome.top1, digits))]
     if outcome.classes > 5:
@@ -157,4 +132,4 @@ def _figures(
         ("MACs per picture", amount(facts["macs"])),
         ("Training time", duration(_elapsed(results, seconds))),
     ]
-    return fact_list(figures, "figures")
+    return figures

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from hubel.data import Loader
 from hubel.runtime.machine import cores
@@ -95,12 +96,13 @@ class Trainer:
         """The fold of the recipe around a model."""
         recipe = self.recipe
         optimizer = bound("optimizer", OPTIMIZERS, recipe.optimizer)(
-            groups(model, decay=recipe.decay, decay_all=recipe.decay_all)
+            groups(model, decay=recipe.decay, decay_all=recipe.decay_all, rules=recipe.rules)
         )
         for group in optimizer.param_groups:
-            group["initial_lr"] = group["lr"]
+            group["initial_lr"] = group["lr"] * group["rate"]
+        frozen = [m for m in model.modules() if isinstance(m, _BatchNorm) and not _trained(m)]
         rate = Rate(bound("schedule", SCHEDULES, recipe.schedule))
-        steps: list[Step] = [rate, Forward(self.task.loss, self.format), Backward()]
+        steps: list[Step] = [rate, Forward(self.task.loss, self.format, frozen), Backward()]
         if recipe.clip:
             steps.append(Clip(recipe.clip))
         steps.append(Update())
@@ -191,6 +193,11 @@ class Trainer:
         """The names of the validation pictures, or their numbers."""
         known = getattr(self.val, "names", None)
         return tuple(known) if known is not None else tuple(str(i) for i in range(len(self.val)))
+
+
+def _trained(module: nn.Module) -> bool:
+    """Whether it has parameters and they are trained; a norm without any keeps its own ways."""
+    return all(p.requires_grad for p in module.parameters())
 
 
 FORMATS = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
+
+from hubel.runtime.names import unknown
+from hubel.training.lamb import Lamb
+from hubel.training.muon import Muon
 
 
 def sgd(
@@ -25,21 +30,82 @@ def adamw(
     return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), eps=eps)
 
 
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"sgd": sgd, "adamw": adamw}
+def lamb(
+    groups: Any, *, lr: float, beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-6
+) -> torch.optim.Optimizer:
+    """Adam's step at the length of each tensor: You et al. 2019 (arXiv 1904.00962), algorithm 2."""
+    return Lamb(groups, lr=lr, betas=(beta1, beta2), eps=eps)
 
 
-def groups(module: nn.Module, *, decay: float, decay_all: bool) -> list[dict[str, Any]]:
+def muon(
+    groups: Any, *, lr: float, momentum: float = 0.95, iterations: int = 5, other: float = 0.1
+) -> torch.optim.Optimizer:
+    """Orthogonal steps for filters and dense weights; SGD with rate `other` x lr for vectors.
+
+    Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
+    """
+    return Muon(groups, lr=lr, momentum=momentum, iterations=iterations, other=other)
+
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": sgd,
+    "adamw": adamw,
+    "lamb": lamb,
+    "muon": muon,
+}
+
+RULE_WORDS = ("match", "freeze", "rate", "decay")
+
+
+def groups(
+    module: nn.Module,
+    *,
+    decay: float,
+    decay_all: bool,
+    rules: Iterable[Mapping[str, Any]] = (),
+) -> list[dict[str, Any]]:
     """Parameter groups: `decay` on the weights of convolutions and dense layers.
 
     Biases and the vectors of norms are left alone unless `decay_all` is true, as in He et al. 2015.
+
+    A rule {"match": regular expression, "freeze": bool, "rate": factor on the learning rate,
+    "decay": value} holds for every parameter in whose name the expression is found; of several, the
+    later one wins word by word. Frozen parameters lose `requires_grad`. ValueError for a rule that
+    matches nothing, an unknown word, or no parameter that is left to train.
     """
-    weights: list[nn.Parameter] = []
-    vectors: list[nn.Parameter] = []
-    for parameter in module.parameters():
+    named = dict(module.named_parameters())
+    checked = [_checked(rule, named) for rule in rules]
+    found: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in named.items():
+        kind = decay if decay_all or parameter.ndim > 1 else 0.0
+        words: dict[str, Any] = {"freeze": False, "rate": 1.0, "decay": kind}
+        for rule in checked:
+            if re.search(rule["match"], name):
+                words |= {word: value for word, value in rule.items() if word != "match"}
+        if words["freeze"]:
+            parameter.requires_grad_(False)
         if parameter.requires_grad:
-            (weights if decay_all or parameter.ndim > 1 else vectors).append(parameter)
-    made = [
-        {"params": weights, "weight_decay": decay},
-        {"params": vectors, "weight_decay": 0.0},
+            found.setdefault((words["rate"], words["decay"]), []).append(parameter)
+    if not found:
+        raise ValueError("every parameter is frozen, so nothing would be trained; free the head")
+    return [
+        {"params": params, "weight_decay": weight_decay, "rate": rate}
+        for (rate, weight_decay), params in found.items()
     ]
-    return [group for group in made if group["params"]]
+
+
+def _checked(rule: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:
+    for word in rule:
+        if word not in RULE_WORDS:
+            raise unknown("word of a rule", word, RULE_WORDS)
+    try:
+        matches = [name for name in names if re.search(rule["match"], name)]
+    except KeyError:
+        raise ValueError(f"the rule {dict(rule)} needs `match`, a regular expression") from None
+    except re.error as error:
+        raise ValueError(f"the rule's match {rule['match']!r} is no expression: {error}") from None
+    if not matches:
+        known: Sequence[str] = list(names)
+        shown = ", ".join([*known[:3], "...", *known[-2:]] if len(known) > 5 else known)
+        raise ValueError(f"the rule {rule['match']!r} matches no parameter; there are: {shown}")
+    return rule

@@ -51,6 +51,8 @@ class Recipe:
     decay: float = 0.0
     decay_all: bool = False
     """Decay biases and norms too, as the papers until 2017 do."""
+    rules: tuple[Words, ...] = ()
+    """Exceptions by name: {"match": expression, "freeze": true, "rate": 0.1, "decay": 0}."""
     schedule: Words = field(default_factory=lambda: {"name": "cosine", "warmup": 0.05})
     loss: Words = field(default_factory=lambda: {"name": "cross-entropy"})
     average: float | None = None
@@ -111,6 +113,7 @@ class Recipe:
         made = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         made["words"] = dict(self.words)
         made["preprocess"] = self.preprocess.to_dict() if self.preprocess else None
+        made["rules"] = [dict(rule) for rule in self.rules]
         made["augment"] = augment.to_dict(self.augment)
         return made | {name: dict(made[name]) for name in ("optimizer", "schedule", "loss")}
 
@@ -120,6 +123,7 @@ class Recipe:
         values = dict(values)
         if values.get("preprocess"):
             values["preprocess"] = Preprocess.from_dict(values["preprocess"])
+        values["rules"] = tuple(values.get("rules", ()))
         if "augment" in values:
             values["augment"] = augment.from_dict(values["augment"])
         try:

@@ -8,6 +8,7 @@ into the checkpoint under its `key`. A practice is switched off by leaving its e
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -63,10 +64,14 @@ class Forward:
 
     loss: Loss
     format: torch.memory_format = torch.contiguous_format
+    frozen: Sequence[nn.Module] = ()
+    """Norms whose parameters are frozen: they keep the statistics they came with."""
 
     def __call__(self, state: State, batch: Batch) -> None:
         """Leave `state.loss`, a scalar."""
         state.model.train()
+        for module in self.frozen:
+            module.eval()
         device = next(state.model.parameters()).device
         pictures = batch.pictures.to(device, memory_format=self.format, non_blocking=True)
         targets = batch.targets.to(device, non_blocking=True)

@@ -67,12 +67,28 @@ def load(network: nn.Module, source: Mapping[str, Any] | str | Path) -> Report:
     with torch.no_grad():
         for name, key in pairing.items():
             own[name].copy_(fitted(given[key], own[name]))
+    _take_eps(network, next(iter(given)))
     used = set(pairing.values())
     return Report(
         tuple(pairing),
         tuple(key for key in given if key not in used),
         tuple(name for name in own if name not in pairing),
     )
+
+
+def _take_eps(network: nn.Module, key: str) -> None:
+    """The norm eps that belongs to the spelling of the keys, where two libraries share a name.
+
+    A network whose eps was asked for by word keeps it.
+    """
+    spec: Any = getattr(network, "spec", None)
+    eps = spec.facts.get("eps", {}).get(key.partition(".")[0]) if spec is not None else None
+    if eps is None or "eps" in spec.words:
+        return
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eps = eps
+    network.spec = spec.swap(eps=eps)
 
 
 def head_of(network: nn.Module) -> tuple[str, ...]:

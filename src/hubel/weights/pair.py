@@ -65,18 +65,16 @@ def by_position(
 
 
 def in_order(keys: list[str]) -> list[str]:
-    """torchvision's RegNet writes a block's projection in front of its body: here it comes behind."""
+    """torchvision's RegNet writes a projection in front of its body: here it comes behind."""
+    bodies = {key.partition(".f.")[0] for key in keys if ".f." in key}
     ordered: list[str] = []
     late: list[str] = []
     for key in keys:
         block, projection, _ = key.partition(".proj.")
-        if projection and any(other.startswith(f"{block}.f.") for other in keys):
-            late.append(key)
-            continue
-        if late and not key.startswith(f"{late[0].partition('.proj.')[0]}.f."):
+        if late and not key.startswith(f"{late[0].partition('.proj.')[0]}."):
             ordered += late
             late = []
-        ordered.append(key)
+        (late if projection and block in bodies else ordered).append(key)
     return ordered + late
 
 

@@ -1,0 +1,105 @@
+"""`hubel layer LAYER --input SIZE`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hubel.analysis.arithmetic import Arithmetic
+    from hubel.analysis.layers import Count
+
+
+def layer(
+    expression: Annotated[
+        str,
+        typer.Argument(
+            metavar="LAYER",
+            help="Such as 'Conv2d(64, 128, 3, padding=1)'; several are chained with |.",
+        ),
+    ],
+    input: Annotated[
+        str, typer.Option(metavar="SIZE", help="Channels and sides, such as 64x32x32.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a layer holds, gives, costs and sees."""
+    import json
+
+    from hubel.verbs.layer import layer as verb
+
+    found = verb(expression, input)
+    if as_json:
+        print(json.dumps(_json(found), indent=1))
+        return
+    lines = _one(found.layers[0]) if len(found.layers) == 1 else _several(found)
+    print("\n".join(["", *lines, *(["", *found.notes] if found.notes else [])])[1:])
+
+
+def _json(found: Arithmetic) -> dict[str, Any]:
+    layers = [
+        {
+            "layer": count.layer,
+            "input": count.input,
+            "output": count.output,
+            "depth": count.output[0],
+            "weights": count.weights,
+            "biases": count.biases,
+            "params": count.params,
+            "macs": count.macs,
+            "flops": count.flops,
+            "field": [axis.field for axis in count.axes or ()] or None,
+            "stride": [axis.jump for axis in count.axes or ()] or None,
+        }
+        for count in found.layers
+    ]
+    sums = {"params": found.params, "macs": found.macs, "flops": 2 * found.macs}
+    return {"layers": layers, **sums, "notes": found.notes}
+
+
+def _one(count: Count) -> list[str]:
+    from hubel.analysis.layers import by
+
+    rows = [
+        ("output", by(count.output), count.size_rule),
+        ("weights", f"{count.weights:,}", count.weight_rule),
+        ("biases", f"{count.biases:,}", "one a channel of the output" if count.biases else ""),
+        ("parameters", f"{count.params:,}", "weights and biases"),
+        ("MACs", f"{count.macs:,}", "multiplications for one input"),
+        ("FLOPs", f"{count.flops:,}", "2 a MAC"),
+        ("depth", str(count.output[0]), "channels of the output"),
+    ]
+    if count.axes:
+        steps = by([axis.jump for axis in count.axes])
+        rows.append(("sees", _seen(count), f"cells of the input, in steps of {steps}"))
+    width = max(len(value) for _, value, _ in rows)
+    lines = [f"{name:<10}  {value:<{width}}  {how}".rstrip() for name, value, how in rows]
+    return [f"{count.layer} on {by(count.input)}", "", *lines]
+
+
+def _several(found: Arithmetic) -> list[str]:
+    from hubel.analysis.layers import by
+
+    head = ("layer", "output", "weights", "biases", "MACs", "FLOPs", "sees")
+    rows = [
+        (c.layer, by(c.output), f"{c.weights:,}", f"{c.biases:,}", f"{c.macs:,}", f"{c.flops:,}",
+         _seen(c))
+        for c in found.layers
+    ]  # fmt: skip
+    weights = sum(count.weights for count in found.layers)
+    sums = ("sum", "", f"{weights:,}", f"{found.params - weights:,}", f"{found.macs:,}",
+            f"{2 * found.macs:,}", "")  # fmt: skip
+    widths = [max(map(len, column)) for column in zip(head, *rows, sums)]
+    lines = []
+    for cells in (head, *rows, sums):
+        names = [cell.ljust(width) for cell, width in zip(cells[:2], widths)]
+        numbers = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:])]
+        lines.append("  ".join([*names, *numbers]).rstrip())
+    return [f"input {by(found.layers[0].input)}", "", *lines]
+
+
+def _seen(count: Count) -> str:
+    from hubel.analysis.layers import by
+
+    return by([axis.field for axis in count.axes]) if count.axes else "all"

@@ -1,0 +1,312 @@
+"""What is wrong with a data set: unreadable, odd and repeated pictures, leaks, labels at odds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from hubel.data.likeness import near_pairs, stars
+from hubel.data.survey import Look, survey
+from hubel.data.types import Data, Finding
+
+KINDS = {
+    "empty": "files of 0 bytes",
+    "truncated": "files that end too early",
+    "damaged": "files that cannot be decoded",
+    "not a picture": "files that are no pictures",
+    "dangling link": "links to files that do not exist",
+    "missing": "files that are listed and not there",
+    "unreadable": "files that may not be opened",
+    "cut short": "JPEG files without an end, whose last rows decoders make up",
+    "leak": "the same picture in several parts of the data",
+    "near leak": "nearly the same picture in several parts of the data",
+    "conflict": "the same picture under several labels",
+    "near conflict": "nearly the same picture under several labels",
+    "duplicate": "the same picture several times",
+    "near duplicate": "nearly the same picture several times",
+    "missing class": "a class without pictures in a part",
+    "tiny class": "a class with too few pictures to learn from",
+    "one colour": "pictures in which nothing can be seen",
+    "extreme size": "pictures far smaller or larger than the others",
+    "extreme shape": "pictures far longer or wider than the others",
+    "other format": "files that are not what their names say",
+    "turned": "pictures stored turned, to be shown upright by their EXIF data",
+    "odd mode": "pictures with another colour mode than the others",
+}
+"""Kinds of findings in the order of their weight, with what they are; decoding may add others."""
+
+CORRUPT = frozenset(list(KINDS)[:8])
+LEAKS = frozenset({"leak", "near leak"})
+
+FEW = 10  # pictures below which a class is tiny,
+SHARE = 0.05  # and the share of the middle class below which it is, too
+AREA = 25.0  # factor of the median's pixels beyond which a size is extreme
+LONG = 4.0  # long side by short side from which a shape is extreme, if it is twice the median's
+RARE = 0.1  # share below which plain grey or colour is odd among the other
+NAMED = 6  # pictures that a message names
+LEAST = 16  # pixels a side below which a picture is too small to tell a copy from a likeness
+
+
+@dataclass(frozen=True)
+class Group:
+    """Pictures that are the same, or, if `near`, look it; the first stands for the others."""
+
+    near: bool
+    looks: tuple[Look, ...]
+
+    @property
+    def parts(self) -> set[str]:
+        """The parts of the data that the pictures lie in."""
+        return {look.part for look in self.looks}
+
+    @property
+    def labels(self) -> set[int]:
+        """The classes they are labelled with."""
+        return {look.target for look in self.looks}
+
+    @property
+    def kinds(self) -> list[str]:
+        """Leak, conflict, or both, else duplicate; with `near` before it where it is one."""
+        kinds = ["leak"] * (len(self.parts) > 1) + ["conflict"] * (len(self.labels) > 1)
+        return [f"near {kind}" if self.near else kind for kind in kinds or ["duplicate"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """What was found in a data set. `counts`: readable pictures per part, by class (K,).
+
+    `findings` are sorted by weight and name files; `groups` are all repeated pictures.
+    """
+
+    data: Data
+    looks: tuple[Look, ...] = field(repr=False)
+    findings: tuple[Finding, ...]
+    groups: tuple[Group, ...] = field(repr=False)
+    counts: dict[str, np.ndarray]
+    report: Path | None = None
+    """The page that was written."""
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many findings of each kind, by weight."""
+        return dict(Counter(finding.kind for finding in self.findings))
+
+    @property
+    def sound(self) -> bool:
+        """Whether there are neither corrupt files nor leaks: what `--strict` asks for."""
+        return not (CORRUPT | LEAKS) & set(self.kinds)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Height and width of every readable picture, int64 (n, 2)."""
+        return np.array([look.size for look in self.looks], np.int64).reshape(-1, 2)
+
+    @property
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Mean and deviation of all pixels in 0..1, per channel, every picture counted alike.
+
+        One value each for grey pictures; none where no picture could be read.
+        """
+        if not self.looks:
+            return [], []
+        channels = 1 if all(look.grey for look in self.looks) else 3
+        mean = np.stack([look.mean for look in self.looks]).mean(axis=0, dtype=np.float64)
+        square = np.stack([look.square for look in self.looks]).mean(axis=0, dtype=np.float64)
+        deviation = np.sqrt(np.maximum(square - mean**2, 0))
+        return mean[:channels].tolist(), deviation[:channels].tolist()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for --json."""
+        classes, sizes = self.data.classes, self.sizes
+        mean, deviation = self.statistics
+        return {
+            "data": self.data.where,
+            "split": self.data.split,
+            "report": str(self.report) if self.report else None,
+            "sound": self.sound,
+            "pictures": len(self.looks),
+            "classes": {
+                part: dict(zip(classes, counts.tolist())) for part, counts in self.counts.items()
+            },
+            "mean": [round(value, 5) for value in mean],
+            "deviation": [round(value, 5) for value in deviation],
+            "sizes": {
+                name: [int(v) for v in fold(sizes, axis=0)] if len(sizes) else []
+                for name, fold in (("smallest", np.min), ("median", np.median), ("largest", np.max))
+            },
+            "modes": dict(Counter(look.header.mode for look in self.looks).most_common()),
+            "kinds": self.kinds,
+            "findings": [vars(finding) for finding in self.findings],
+            "groups": [
+                {
+                    "kinds": group.kinds,
+                    "pictures": [
+                        {"name": look.name, "part": look.part, "label": classes[look.target]}
+                        for look in group.looks
+                    ],
+                }
+                for group in self.groups
+            ],
+        }
+
+
+def check_data(data: Data) -> Checked:
+    """Look at every picture of a data set, train and val; nothing is written or changed.
+
+    Memory is about 3 KB a picture. What cannot be a data set at all, `open_data` has refused.
+    """
+    parts = {"train": data.train, "val": data.val} if len(data.train) else {"all": data.val}
+    looks: list[Look] = []
+    findings: list[Finding] = list(data.findings)
+    for part, source in parts.items():
+        seen, unreadable = survey(part, source)
+        looks += seen
+        findings += unreadable
+    classes = data.classes
+    counts = {
+        part: np.bincount([k.target for k in looks if k.part == part], minlength=len(classes))
+        for part in parts
+    }
+    groups = _groups(looks)
+    for group in groups:
+        first = group.looks[0].name
+        findings += [Finding(first, kind, _words(kind, group, classes)) for kind in group.kinds]
+    findings += _classes(counts, classes)
+    findings += _odd(looks)
+    weight = {kind: place for place, kind in enumerate(KINDS)}
+    findings.sort(key=lambda f: (weight.get(f.kind, len(CORRUPT)), f.kind, f.name))
+    return Checked(data, tuple(looks), tuple(findings), tuple(groups), counts)
+
+
+def findings_of(data: Data) -> list[Finding]:
+    """What `check_data` finds besides the pictures that decoding leaves out and names itself."""
+    found = check_data(data)
+    kept = {look.name for look in found.looks} | {f"class {label}" for label in data.classes}
+    return [finding for finding in found.findings if finding.name in kept]
+
+
+def _groups(looks: Sequence[Look]) -> list[Group]:
+    """The same pixels first, then what is nearly the same as the first of each."""
+    same: dict[bytes, list[Look]] = {}
+    for look in looks:
+        same.setdefault(look.digest, []).append(look)
+    exact = [Group(False, tuple(group)) for group in same.values() if len(group) > 1]
+    firsts = [group[0] for group in same.values() if min(group[0].size) >= LEAST]
+    if not firsts:
+        return exact
+    ratios = np.array([look.size[1] / look.size[0] for look in firsts])
+    pairs = near_pairs(np.stack([look.thumb for look in firsts]), ratios)
+    near = [
+        Group(True, tuple(look for i in star for look in same[firsts[i].digest]))
+        for star in stars(pairs)
+    ]
+    return exact + near
+
+
+def _words(kind: str, group: Group, classes: Sequence[str]) -> str:
+    """The other pictures of the group, with what tells them apart, and what to do."""
+    first, *others = group.looks
+    like = "looks nearly the same as" if group.near else "is the same picture as"
+    if kind.endswith("leak"):
+        said = [f"{look.name} ({look.part})" for look in others]
+        return (
+            f"({first.part}) {like} {_listed(said)}; a score on pictures that were trained on "
+            "says nothing: keep it in one part"
+        )
+    if kind.endswith("conflict"):
+        said = [f"{look.name} ({classes[look.target]})" for look in others]
+        remedy = "look which label is right" if group.near else "keep it under the right label"
+        return f"({classes[first.target]}) {like} {_listed(said)}; {remedy}"
+    remedy = "it counts several times; keep one"
+    return f"{like} {_listed([look.name for look in others])}; {remedy}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _classes(counts: dict[str, np.ndarray], classes: Sequence[str]) -> Iterable[Finding]:
+    """Classes without pictures in a part, and those with few in the part that is trained on."""
+    first = next(iter(counts))
+    middle = float(np.median(counts[first]))
+    for part, per_class in counts.items():
+        for label, count in zip(classes, per_class.tolist()):
+            where = "at all" if part == "all" else f"in {part}"
+            if not count:
+                meaning = "it cannot be learned" if part == first else "no score tells of it"
+                message = f"has no readable picture {where}: {meaning}; add some"
+                yield Finding(f"class {label}", "missing class", message)
+            elif part == first and count < max(FEW, SHARE * middle):
+                many = "picture" if count == 1 else "pictures"
+                message = f"has {count} {many} {where}, the middle class {middle:g}; add some"
+                yield Finding(f"class {label}", "tiny class", message)
+
+
+def _odd(looks: Sequence[Look]) -> Iterable[Finding]:
+    """Pictures that can be read and are unlike the others."""
+    if not looks:
+        return
+    sizes = np.array([look.size for look in looks], float)
+    areas, shapes = sizes.prod(axis=1), sizes.max(axis=1) / sizes.min(axis=1)
+    area, shape = float(np.median(areas)), float(np.median(shapes))
+    modes = Counter(look.header.mode for look in looks)
+    usual = modes.most_common(1)[0][0]
+    suffixes = Image.registered_extensions()
+    for look, pixels, longer in zip(looks, areas.tolist(), shapes.tolist()):
+        (height, width), header = look.size, look.header
+
+        def found(kind: str, message: str, name: str = look.name) -> Finding:
+            return Finding(name, kind, message)
+
+        if not header.whole:
+            yield found("cut short", "is a JPEG without an end; restore it from its source")
+        size = f"is {width} x {height}"
+        if look.flat:
+            values = ", ".join(f"{255 * value:.0f}" for value in look.mean)
+            what = "black" if not look.mean.any() else f"of one colour ({values})"
+            yield found("one colour", f"is all {what}; replace or remove it")
+        if not area / AREA <= pixels <= area * AREA:
+            how = "smaller" if pixels < area else "larger"
+            message = f"{size}, far {how} than the median of {area:,.0f} pixels; is it meant?"
+            yield found("extreme size", message)
+        if longer >= max(LONG, 2 * shape):
+            message = f"{size}: one side is {longer:.3g} times the other; little of it remains"
+            yield found("extreme shape", f"{message} when it is cut or squashed")
+        expected = suffixes.get(PurePath(look.name).suffix.lower())
+        if expected and header.format != "array" and not _is(header.format, expected):
+            message = f"is {header.format}, though its name says {expected}; rename it"
+            yield found("other format", message)
+        if header.orientation != 1:
+            message = f"is stored turned (EXIF orientation {header.orientation}); Hubel turns it"
+            yield found("turned", f"{message} upright, other programs may not")
+        plain = header.mode in ("L", "RGB")
+        if header.mode != usual and not (plain and modes[header.mode] >= RARE * len(looks)):
+            message = f"has the colour mode {_mode(header.mode)}, most have {_mode(usual)}"
+            yield found("odd mode", f"{message}; Hubel makes RGB of it, look at the result")
+
+
+def _is(found: str, expected: str) -> bool:
+    families = ({"JPEG", "MPO", "JFIF"}, {"TIFF", "MPO"}, {"BMP", "DIB"})
+    return found == expected or any({found, expected} <= family for family in families)
+
+
+def _mode(mode: str) -> str:
+    names = {
+        "1": "1 bit",
+        "L": "grey",
+        "P": "palette",
+        "RGB": "RGB",
+        "RGBA": "RGB with transparency",
+        "LA": "grey with transparency",
+        "CMYK": "CMYK (print)",
+        "F": "floating point",
+        "I": "16 or 32-bit grey",
+    }
+    return "16-bit grey" if mode.startswith("I;") else names.get(mode, mode)

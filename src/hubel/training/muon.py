@@ -1,0 +1,72 @@
+"""Muon: momentum, made orthogonal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+QUINTIC = (3.4445, -4.7750, 2.0315)
+"""Coefficients that drive every singular value towards 1 in few iterations, and not past 1.2."""
+
+
+def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
+    """The nearest matrix with singular values of about 1 (0.7 to 1.2), by Newton-Schulz.
+
+    X <- a X + (b A + c A A) X with A = X X^T, from X = M / |M|: no decomposition is needed.
+    Takes and gives (rows, columns).
+    """
+    a, b, c = QUINTIC
+    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.T if tall else matrix  # the product A is then the smaller one
+    x = x / (x.norm() + 1e-7)
+    for _ in range(iterations):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.T if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """v <- momentum v + g; w <- w - lr orthogonal(g + momentum v) sqrt(max(1, rows / columns)).
+
+    Filters are matrices (c_out, c_in x height x width). Vectors, which have no singular values,
+    take the same step without `orthogonal`, times `other`. Decay is apart from the gradient.
+    Source: Jordan et al. 2024.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float,
+        momentum: float = 0.95,
+        iterations: int = 5,
+        other: float = 0.1,
+        weight_decay: float = 0.0,
+    ):
+        defaults = {"lr": lr, "momentum": momentum, "iterations": iterations}
+        super().__init__(params, {**defaults, "other": other, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """One update of every parameter that has a gradient."""
+        for group in self.param_groups:
+            for w in group["params"]:
+                if w.grad is not None:
+                    self._update(w, w.grad, group)
+
+    def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[w]
+        if not state:
+            state["v"] = torch.zeros_like(w)
+        v = state["v"].mul_(group["momentum"]).add_(g)
+        step = g + group["momentum"] * v
+        w.mul_(1 - group["lr"] * group["weight_decay"])
+        if w.ndim < 2:
+            w.sub_(group["lr"] * group["other"] * step)
+            return
+        matrix = step.flatten(1)
+        longer = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+        update = orthogonal(matrix, group["iterations"]).view_as(step)
+        w.sub_(group["lr"] * longer * update)
