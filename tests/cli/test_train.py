@@ -231,3 +231,30 @@ def test_a_run_killed_while_it_wrote_its_report_is_finished(hubel, folder):
     assert hubel("train", "--resume", run.path).code == 0
     assert run.report.exists()
     assert (run.path / "results.csv").read_bytes() == before
+
+
+def test_a_run_is_the_start_of_another(hubel, folder, tmp_path):
+    hubel("train", folder, *SMALL, "--name", "first")
+    for label, colour in (("blau", (0, 0, 1)), ("gelb", (1, 1, 0)), ("weiss", (1, 1, 1))):
+        for i in range(20):
+            picture(tmp_path / "others" / label / f"{i}.png", colour)
+    words = ("--weights", "runs/classify/first", "--freeze", r"^network\.(stem|stages)\.")
+    said = hubel("train", tmp_path / "others", *SMALL, *words, "--name", "second")
+    assert said.code == 0, said.err
+    a, b = (checkpoint.load(Run.open(f"runs/classify/{n}").checkpoints / "last.pt")["steps"]
+            ["average"] for n in ("first", "second"))  # fmt: skip
+    counters = "num_batches_tracked"
+    body = [n for n in a if ("stem" in n or "stages" in n) and not n.endswith(counters)]
+    assert body
+    assert all((a[n] == b[n]).all() for n in body)  # statistics of the frozen norms too
+    assert [len(b[n]) for n in b if "head" in n and n.endswith("bias")] == [3]
+    refused(hubel("train", folder, *SMALL, "--freeze", "layer4"), "layer4", "matches no parameter")
+    refused(hubel("train", folder, *SMALL, "--weights", "nowhere.pth"), "nowhere.pth")
+
+
+def test_words_of_the_family(hubel, folder):
+    words = ("--network", "resnet14", "--word", "act=gelu")
+    said = hubel("train", folder, *SMALL, *words, "--name", "w")
+    assert said.code == 0, said.err
+    assert Run.open("runs/classify/w").recipe.words == {"act": "gelu"}
+    refused(hubel("train", folder, "--network", "resnet14", "--word", "actt=gelu"), "act")

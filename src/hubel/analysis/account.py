@@ -105,7 +105,7 @@ def _block(name: str, module: nn.Module) -> str:
     path: list[str] = []
     for part in name.split(".") if name else ():
         path.append(part)
-        module = module.get_submodule(part)
+        module = getattr(module, part)
         if type(module) not in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
             break
     return ".".join(path)

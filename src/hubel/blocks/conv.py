@@ -52,9 +52,9 @@ class ConvNorm(nn.Sequential):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: int | tuple[int, int] = 1, stride: int = 1, *, padding:
-        int | tuple[int, int] | str | None = None, dilation: int = 1, groups: int = 1, norm: str =
-        "batch", act: str = "relu", bias: bool | None = None, eps: float = 1e-5,
+        self, c_in: int, c_out: int, kernel: int | tuple[int, int] = 1, stride: int = 1, *,
+        padding: int | tuple[int, int] | str | None = None, dilation: int = 1, groups: int = 1,
+        norm: str = "batch", act: str = "relu", bias: bool | None = None, eps: float = 1e-5,
     ):  # fmt: skip
         k = (kernel, kernel) if isinstance(kernel, int) else kernel
         half = (k[0] // 2 * dilation, k[1] // 2 * dilation)

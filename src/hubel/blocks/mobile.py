@@ -19,8 +19,8 @@ class SeparableConv(nn.Sequential):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int = 1, *, kernel: int = 3, act: str = "relu6", norm:
-        str = "batch", eps: float = 1e-5,
+        self, c_in: int, c_out: int, stride: int = 1, *, kernel: int = 3, act: str = "relu6",
+        norm: str = "batch", eps: float = 1e-5,
     ):  # fmt: skip
         super().__init__(
             ConvNorm(c_in, c_in, kernel, stride, groups=c_in, act=act, norm=norm, eps=eps),
@@ -41,10 +41,10 @@ class MBConv(Residual):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int = 1, *, expand: int = 6, hidden: int = 0, kernel:
-        int = 3, se: int = 0, reduced: Callable[[int], int] | None = None, se_act: str = "", gate:
-        str = "sigmoid", fused: bool = False, skip: str = "add", act: str = "relu6", norm: str =
-        "batch", eps: float = 1e-5, padding: str | None = None,
+        self, c_in: int, c_out: int, stride: int = 1, *, expand: int = 6, hidden: int = 0,
+        kernel: int = 3, se: int = 0, reduced: Callable[[int], int] | None = None, se_act: str = "",
+        gate: str = "sigmoid", fused: bool = False, skip: str = "add", act: str = "relu6",
+        norm: str = "batch", eps: float = 1e-5, padding: str | None = None,
     ):  # fmt: skip
         hidden = hidden or c_in * expand
         options: dict[str, Any] = {"act": act, "norm": norm, "eps": eps}

@@ -49,19 +49,20 @@ def _said(found: Checked) -> str:
     classes, counts = found.data.classes, found.counts
     lines = [
         f"{len(found.looks):,} pictures of {found.data.where}, {len(classes)} classes "
-        f"({found.data.split})",
+        f"({found.split})",
     ]
     for part, per_class in counts.items():
         least, most = int(per_class.argmin()), int(per_class.argmax())
-        few, many = f"{per_class[least]:,}", f"{per_class[most]:,}"
-        if few != many:
-            few, many = f"{few} ({classes[least]}) to", f"{many} ({classes[most]})"
-        each = many if few == many else f"{few} {many}"
+        low, high = f"{per_class[least]:,}", f"{per_class[most]:,}"
+        each = high
+        if low != high:
+            each = f"{low} ({classes[least]}) to {high} ({classes[most]})"
         lines.append(f"{part:<6} {int(per_class.sum()):,} pictures, {each} a class")
     if len(found.sizes):
-        (low, high), (left, right) = zip(found.sizes.min(axis=0), found.sizes.max(axis=0))
-        one = (left, low) == (right, high)
-        sides = f"{right} x {high}, all" if one else f"{left} x {low} to {right} x {high}"
+        (short, narrow), (tall, wide) = found.sizes.min(axis=0), found.sizes.max(axis=0)
+        sides = f"{narrow} to {wide} pixels wide, {short} to {tall} high"
+        if (short, narrow) == (tall, wide):
+            sides = f"{wide} x {tall}, all of them"
         lines.append(f"sizes  {sides}")
         mean, deviation = found.statistics
         lines.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 
@@ -15,6 +17,17 @@ def train(
         None, help="The network; by default what suits the pictures."
     ),
     recipe: str | None = typer.Option(None, help="A recipe by name, or a recipe.yaml to repeat."),
+    word: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD=VALUE", help="A word of the family: act=gelu; repeatable."),
+    ] = None,
+    weights: str | None = typer.Option(
+        None, help="Start from these weights: a file, a run folder or a bundle."
+    ),
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(metavar="REGEX", help="Parameters to keep, by name; repeatable."),
+    ] = None,
     epochs: float | None = typer.Option(None, help="Passes over the training pictures."),
     minutes: float | None = typer.Option(
         None, help="Time budget; the number of steps is measured at the start and kept."
@@ -50,6 +63,7 @@ def train(
 ) -> None:
     """Train on pictures; leaves a run folder with a report and a bundle."""
     import json
+    from pathlib import Path
     from typing import Any
 
     from hubel.training.loop import Rhythm, Stopped
@@ -70,6 +84,14 @@ def train(
         "network": network,
         "recipe": recipe,
     }
+    if word:
+        from hubel.verbs.show import ablation_words
+
+        options["words"] = ablation_words(network or "", word)
+    if weights:
+        options["weights"] = str(Path(weights).resolve())
+    if freeze:
+        options["rules"] = tuple({"match": expression, "freeze": True} for expression in freeze)
     given = {name: value for name, value in options.items() if value is not None}
     if not augment:
         given["augment"] = ()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
+from hubel.data.cache import cache_folder
 from hubel.data.likeness import near_pairs, stars
+from hubel.data.oddities import odd_classes, odd_pictures
 from hubel.data.survey import Look, survey
 from hubel.data.types import Data, Finding
+from hubel.runtime.files import write_whole
 
 KINDS = {
     "empty": "files of 0 bytes",
@@ -44,11 +49,9 @@ KINDS = {
 CORRUPT = frozenset(list(KINDS)[:8])
 LEAKS = frozenset({"leak", "near leak"})
 
-FEW = 10  # pictures below which a class is tiny,
-SHARE = 0.05  # and the share of the middle class below which it is, too
-AREA = 25.0  # factor of the median's pixels beyond which a size is extreme
-LONG = 4.0  # long side by short side from which a shape is extreme, if it is twice the median's
-RARE = 0.1  # share below which plain grey or colour is odd among the other
+VERSION = 1
+"""Part of the key of kept findings: raise it when the same files give others."""
+
 NAMED = 6  # pictures that a message names
 LEAST = 16  # pixels a side below which a picture is too small to tell a copy from a likeness
 
@@ -93,6 +96,11 @@ class Checked:
     """The page that was written."""
 
     @property
+    def split(self) -> str:
+        """How the parts were told apart, in words."""
+        return "not split into parts" if "all" in self.counts else self.data.split
+
+    @property
     def kinds(self) -> dict[str, int]:
         """How many findings of each kind, by weight."""
         return dict(Counter(finding.kind for finding in self.findings))
@@ -127,7 +135,7 @@ class Checked:
         mean, deviation = self.statistics
         return {
             "data": self.data.where,
-            "split": self.data.split,
+            "split": self.split,
             "report": str(self.report) if self.report else None,
             "sound": self.sound,
             "pictures": len(self.looks),
@@ -177,18 +185,32 @@ def check_data(data: Data) -> Checked:
     for group in groups:
         first = group.looks[0].name
         findings += [Finding(first, kind, _words(kind, group, classes)) for kind in group.kinds]
-    findings += _classes(counts, classes)
-    findings += _odd(looks)
+    findings += odd_classes(counts, classes)
+    findings += odd_pictures(looks)
     weight = {kind: place for place, kind in enumerate(KINDS)}
     findings.sort(key=lambda f: (weight.get(f.kind, len(CORRUPT)), f.kind, f.name))
     return Checked(data, tuple(looks), tuple(findings), tuple(groups), counts)
 
 
 def findings_of(data: Data) -> list[Finding]:
-    """What `check_data` finds besides the pictures that decoding leaves out and names itself."""
-    found = check_data(data)
-    kept = {look.name for look in found.looks} | {f"class {label}" for label in data.classes}
-    return [finding for finding in found.findings if finding.name in kept]
+    """What `check_data` finds besides the pictures that decoding leaves out and names itself.
+
+    For use in every training: kept in the cache until a file of the data changes.
+    """
+    key = hashlib.blake2b(digest_size=16)
+    for source in (data.train, data.val):
+        key.update(f"{VERSION} {source.stamp} {data.classes}".encode("utf-8", "replace"))
+        key.update(source.targets.tobytes())
+    path = cache_folder() / "checks" / f"{key.hexdigest()}.json"
+    try:
+        return [Finding(*words) for words in json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, TypeError):  # not there, or not readable: made anew
+        found = check_data(data)
+    told = {look.name for look in found.looks} | {f"class {label}" for label in data.classes}
+    findings = [finding for finding in found.findings if finding.name in told]
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+        write_whole(path, json.dumps([(f.name, f.kind, f.message) for f in findings]))
+    return findings
 
 
 def _groups(looks: Sequence[Look]) -> list[Group]:
@@ -230,83 +252,3 @@ def _words(kind: str, group: Group, classes: Sequence[str]) -> str:
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
-
-
-def _classes(counts: dict[str, np.ndarray], classes: Sequence[str]) -> Iterable[Finding]:
-    """Classes without pictures in a part, and those with few in the part that is trained on."""
-    first = next(iter(counts))
-    middle = float(np.median(counts[first]))
-    for part, per_class in counts.items():
-        for label, count in zip(classes, per_class.tolist()):
-            where = "at all" if part == "all" else f"in {part}"
-            if not count:
-                meaning = "it cannot be learned" if part == first else "no score tells of it"
-                message = f"has no readable picture {where}: {meaning}; add some"
-                yield Finding(f"class {label}", "missing class", message)
-            elif part == first and count < max(FEW, SHARE * middle):
-                many = "picture" if count == 1 else "pictures"
-                message = f"has {count} {many} {where}, the middle class {middle:g}; add some"
-                yield Finding(f"class {label}", "tiny class", message)
-
-
-def _odd(looks: Sequence[Look]) -> Iterable[Finding]:
-    """Pictures that can be read and are unlike the others."""
-    if not looks:
-        return
-    sizes = np.array([look.size for look in looks], float)
-    areas, shapes = sizes.prod(axis=1), sizes.max(axis=1) / sizes.min(axis=1)
-    area, shape = float(np.median(areas)), float(np.median(shapes))
-    modes = Counter(look.header.mode for look in looks)
-    usual = modes.most_common(1)[0][0]
-    suffixes = Image.registered_extensions()
-    for look, pixels, longer in zip(looks, areas.tolist(), shapes.tolist()):
-        (height, width), header = look.size, look.header
-
-        def found(kind: str, message: str, name: str = look.name) -> Finding:
-            return Finding(name, kind, message)
-
-        if not header.whole:
-            yield found("cut short", "is a JPEG without an end; restore it from its source")
-        size = f"is {width} x {height}"
-        if look.flat:
-            values = ", ".join(f"{255 * value:.0f}" for value in look.mean)
-            what = "black" if not look.mean.any() else f"of one colour ({values})"
-            yield found("one colour", f"is all {what}; replace or remove it")
-        if not area / AREA <= pixels <= area * AREA:
-            how = "smaller" if pixels < area else "larger"
-            message = f"{size}, far {how} than the median of {area:,.0f} pixels; is it meant?"
-            yield found("extreme size", message)
-        if longer >= max(LONG, 2 * shape):
-            message = f"{size}: one side is {longer:.3g} times the other; little of it remains"
-            yield found("extreme shape", f"{message} when it is cut or squashed")
-        expected = suffixes.get(PurePath(look.name).suffix.lower())
-        if expected and header.format != "array" and not _is(header.format, expected):
-            message = f"is {header.format}, though its name says {expected}; rename it"
-            yield found("other format", message)
-        if header.orientation != 1:
-            message = f"is stored turned (EXIF orientation {header.orientation}); Hubel turns it"
-            yield found("turned", f"{message} upright, other programs may not")
-        plain = header.mode in ("L", "RGB")
-        if header.mode != usual and not (plain and modes[header.mode] >= RARE * len(looks)):
-            message = f"has the colour mode {_mode(header.mode)}, most have {_mode(usual)}"
-            yield found("odd mode", f"{message}; Hubel makes RGB of it, look at the result")
-
-
-def _is(found: str, expected: str) -> bool:
-    families = ({"JPEG", "MPO", "JFIF"}, {"TIFF", "MPO"}, {"BMP", "DIB"})
-    return found == expected or any({found, expected} <= family for family in families)
-
-
-def _mode(mode: str) -> str:
-    names = {
-        "1": "1 bit",
-        "L": "grey",
-        "P": "palette",
-        "RGB": "RGB",
-        "RGBA": "RGB with transparency",
-        "LA": "grey with transparency",
-        "CMYK": "CMYK (print)",
-        "F": "floating point",
-        "I": "16 or 32-bit grey",
-    }
-    return "16-bit grey" if mode.startswith("I;") else names.get(mode, mode)

@@ -59,8 +59,8 @@ def identity(network: nn.Module) -> None:
 
 
 def airbench(
-    widths: tuple[int, int, int], deep: bool = False, *, skip: str = "add", act: str = "gelu", norm:
-    str = "batch", init: str = "identity",
+    widths: tuple[int, int, int], deep: bool = False, *, skip: str = "add", act: str = "gelu",
+    norm: str = "batch", init: str = "identity",
 ) -> Spec:  # fmt: skip
     """Section 3.1: 24 whitening filters and three groups."""
     one_of("skip", skip, ("add", "none"))

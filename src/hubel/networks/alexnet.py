@@ -43,8 +43,8 @@ def draw_2012(network: nn.Module) -> None:
 
 
 def alexnet(
-    widths: tuple[int, ...], size: int, padding: int, *, groups: int = 1, norm: str = "none", act:
-    str = "relu", pool: str = "max", head: str = "dense", init: str = "he",
+    widths: tuple[int, ...], size: int, padding: int, *, groups: int = 1, norm: str = "none",
+    act: str = "relu", pool: str = "max", head: str = "dense", init: str = "he",
 ) -> Spec:  # fmt: skip
     """Figure 2: 11x11/4, 5x5, 3x3, 3x3, 3x3 with pooling 3x3/2 after the first, second and last."""
     one_of("init", init, ("he", "2012"))

@@ -25,8 +25,8 @@ class DenseLayer(nn.Module):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int = 1, *, growth: int, bottleneck: int = 4, kernel:
-        int = 3, act: str = "relu", norm: str = "batch",
+        self, c_in: int, c_out: int, stride: int = 1, *, growth: int, bottleneck: int = 4,
+        kernel: int = 3, act: str = "relu", norm: str = "batch",
     ):  # fmt: skip
         super().__init__()
         inner = bottleneck * growth

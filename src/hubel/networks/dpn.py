@@ -49,8 +49,8 @@ class DualPath(nn.Module):
 
 
 def dpn(
-    entry: int, inner: int, groups: int, depths: tuple[int, ...], growths: tuple[int, ...], small:
-    bool = False, *, act: str = "relu", head: str = "gap",
+    entry: int, inner: int, groups: int, depths: tuple[int, ...], growths: tuple[int, ...],
+    small: bool = False, *, act: str = "relu", head: str = "gap",
 ) -> Spec:  # fmt: skip
     """Table 1; the smallest one has a 3x3 stem and a fourth of the widths that are added."""
     stages = []

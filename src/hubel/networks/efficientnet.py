@@ -47,8 +47,9 @@ V2_SIZE = {"s": (384, 0.2), "m": (480, 0.3), "l": (480, 0.4)}
 
 
 def b(
-    width: float, depth: float, size: int, dropout: float, *, skip: str = "add", se: int = 4, act:
-    str = "silu", norm: str = "batch", head: str = "gap", eps: float = 1e-5, padding: str = "half",
+    width: float, depth: float, size: int, dropout: float, *, skip: str = "add", se: int = 4,
+    act: str = "silu", norm: str = "batch", head: str = "gap", eps: float = 1e-5,
+    padding: str = "half",
 ) -> Spec:  # fmt: skip
     """Table 1; widths are rounded to multiples of 8, depths up."""
     one_of("padding", padding, ("half", "tensorflow"))
@@ -80,8 +81,8 @@ def b(
 
 
 def v2(
-    letter: str, *, skip: str = "add", se: int = 4, act: str = "silu", norm: str = "batch", head:
-    str = "gap", eps: float = 1e-3, padding: str = "half",
+    letter: str, *, skip: str = "add", se: int = 4, act: str = "silu", norm: str = "batch",
+    head: str = "gap", eps: float = 1e-3, padding: str = "half",
 ) -> Spec:  # fmt: skip
     """Table 4: the first three stages fused and without squeeze."""
     one_of("padding", padding, ("half", "tensorflow"))

@@ -54,9 +54,12 @@ def bn_inception(*, se: int = 0, act: str = "relu", norm: str = "batch", head: s
         stages.append(block(stride=1 if one else 2, branches=ways, **conv))
     return Spec(
         stem=(
-            row(ConvNorm, 64, stride=2, kernel=7, **conv), pooling,
-            row(ConvNorm, 64, **conv), row(ConvNorm, 192, kernel=3, **conv), pooling,
-        ),  # fmt: skip
+            row(ConvNorm, 64, stride=2, kernel=7, **conv),
+            pooling,
+            row(ConvNorm, 64, **conv),
+            row(ConvNorm, 192, kernel=3, **conv),
+            pooling,
+        ),
         stages=tuple(stages),
         head=(classifier(head, 1000),),
         facts=facts("Batch Normalization", "Ioffe, Szegedy", 2015, "1502.03167"),

@@ -66,8 +66,8 @@ INITS = {"he": None, "identity": identity}
 
 
 def preact(
-    depths: tuple[int, ...], bottleneck: bool, paper: dict[str, Any], *, skip: str = "add", width:
-    int = 16, act: str = "relu", norm: str = "batch", head: str = "gap", init: str = "he",
+    depths: tuple[int, ...], bottleneck: bool, paper: dict[str, Any], *, skip: str = "add",
+    width: int = 16, act: str = "relu", norm: str = "batch", head: str = "gap", init: str = "he",
 ) -> Spec:  # fmt: skip
     """Three groups are the CIFAR form with a 3x3 stem, four the ImageNet form."""
     one_of("skip", skip, ("add", "none"))

@@ -37,8 +37,8 @@ class Block(Residual):
 
 
 def regnet(
-    depth: int, w_0: int, w_a: float, w_m: float, group: int, up: bool, *, skip: str = "add", se:
-    int = 0, act: str = "relu", norm: str = "batch", head: str = "gap",
+    depth: int, w_0: int, w_a: float, w_m: float, group: int, up: bool, *, skip: str = "add",
+    se: int = 0, act: str = "relu", norm: str = "batch", head: str = "gap",
 ) -> Spec:  # fmt: skip
     """Equations 2 to 4."""
     one_of("skip", skip, ("add", "none"))

@@ -14,8 +14,8 @@ from hubel.networks.spec import Spec, classifier, facts, row
 
 
 def repvgg(
-    depths: tuple[int, ...], a: float, b: float, every_second: int = 1, *, act: str = "relu", head:
-    str = "gap",
+    depths: tuple[int, ...], a: float, b: float, every_second: int = 1, *, act: str = "relu",
+    head: str = "gap",
 ) -> Spec:  # fmt: skip
     """Table 2: widths 64a, 128a, 256a, 512b; every second block in groups for the g4 forms."""
     stages = []

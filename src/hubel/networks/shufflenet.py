@@ -55,8 +55,8 @@ class ShuffleUnit2(nn.Module):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int = 1, *, kernel: int = 3, act: str = "relu", norm:
-        str = "batch",
+        self, c_in: int, c_out: int, stride: int = 1, *, kernel: int = 3, act: str = "relu",
+        norm: str = "batch",
     ):  # fmt: skip
         super().__init__()
         half = c_out // 2
@@ -84,8 +84,8 @@ WIDTHS = {1: 144, 2: 200, 3: 240, 4: 272, 8: 384}
 
 
 def v1(
-    scale: float, *, groups: int = 3, kernel: int = 3, act: str = "relu", norm: str = "batch", head:
-    str = "gap",
+    scale: float, *, groups: int = 3, kernel: int = 3, act: str = "relu", norm: str = "batch",
+    head: str = "gap",
 ) -> Spec:  # fmt: skip
     """Table 1: 4, 8 and 4 units; the first 1x1 of stage 2 is whole, its input being narrow."""
     if groups not in WIDTHS:

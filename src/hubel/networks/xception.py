@@ -31,8 +31,8 @@ class Flow(Residual):
     """
 
     def __init__(
-        self, c_in: int, c_out: int, stride: int = 1, *, widths: tuple[int, ...], act: str, norm:
-        str, aligned: bool = False, first_act: bool = True, skip: bool = True,
+        self, c_in: int, c_out: int, stride: int = 1, *, widths: tuple[int, ...], act: str,
+        norm: str, aligned: bool = False, first_act: bool = True, skip: bool = True,
     ):  # fmt: skip
         body, c = nn.Sequential(), c_in
         for i, width in enumerate(widths):

@@ -72,7 +72,7 @@ def _headline(found: Checked) -> str:
 
 def _lead(found: Checked) -> str:
     whole = f"{counted(len(found.looks), 'readable picture')} of {found.data.where}"
-    return f"{whole}, {found.data.split}. Nothing was changed."
+    return f"{whole}, {found.split}. Nothing was changed."
 
 
 def _figures(found: Checked) -> list[tuple[str, str]]:

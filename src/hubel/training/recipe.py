@@ -31,6 +31,8 @@ class Recipe:
     """A name of `hubel networks`, or mypackage.module:build."""
     words: Words = field(default_factory=dict)
     """Words of the network's family, such as {"act": "sigmoid"}."""
+    weights: str = ""
+    """A file of weights, or a run or bundle to start from; empty: freshly drawn."""
     data: str = ""
     task: str = "classify"
     preprocess: Preprocess | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,27 +86,41 @@ def show(
     size = None if input is None else sides(input)
     if size is not None and (len(size) != 3 or min(size) < 1):
         raise ValueError(f"input {'x'.join(map(str, size))}: a picture is CxHxW, as 3x224x224")
-    module = _made(network, size, ablation) if isinstance(network, str) else network
-    spec = module.spec if isinstance(module, Network) else None
-    if size is None:
-        if spec is None:
-            raise ValueError(
-                f"{network}: the size of its pictures is not known; give it (--input 3x224x224)"
-            )
-        size = (spec.channels, spec.size, spec.size)
-    found = networks.account(module, size)
-    lines = words.layers(found)
-    title = network if isinstance(network, str) else type(module).__name__
-    title += "".join(f" {word}={value}" for word, value in ablation.items())
-    return Shown(
-        title,
-        size,
-        rows(spec, found) if spec else "",
-        found,
-        tuple(words.blocks(lines, module)),
-        tuple(lines),
-        tuple(words.warnings(lines, size, object_size)),
-    )
+    with _undisturbed():
+        module = _made(network, size, ablation) if isinstance(network, str) else network
+        spec = module.spec if isinstance(module, Network) else None
+        if size is None:
+            if spec is None:
+                raise ValueError(
+                    f"{network}: the size of its pictures is not known; give it as 3x224x224"
+                )
+            size = (spec.channels, spec.size, spec.size)
+        found = networks.account(module, size)
+        lines = words.layers(found)
+        title = network if isinstance(network, str) else type(module).__name__
+        return Shown(
+            title + "".join(f" {word}={value}" for word, value in ablation.items()),
+            size,
+            rows(spec, found) if spec else "",
+            found,
+            tuple(words.blocks(lines, module)),
+            tuple(lines),
+            tuple(words.warnings(lines, size, object_size)),
+        )
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without garbage collection, which would walk all that the framework has loaded: that takes
+    longer than the account.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _made(name: str, size: Sequence[int] | None, ablation: Mapping[str, Any]) -> nn.Module:

@@ -12,6 +12,7 @@ from torch import nn
 
 from hubel.data import Data
 from hubel.networks import create
+from hubel.runtime.bundle import WEIGHTS
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss
@@ -24,6 +25,7 @@ from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.finish import finish
 from hubel.verbs.gather import Gathered, Own, gather
+from hubel.weights import load
 
 SPENT_TRAINING = 0.95
 """Share of the minutes for steps and validation; the rest is for bundle and report."""
@@ -170,7 +172,15 @@ def _trainer(
         seed_generators(recipe.seed)
         count, channels = len(gathered.classes), recipe.seen.channels
         module = create(recipe.network, classes=count, channels=channels, **recipe.words)
+    if recipe.weights:
+        load(module, weights_file(Path(recipe.weights)))
     return Trainer(recipe, task, module, gathered.train, gathered.val)
+
+
+def weights_file(path: Path) -> Path:
+    """The file of weights in a run folder or a bundle, or the file itself."""
+    inside = (path / "bundle" / WEIGHTS, path / WEIGHTS)
+    return next((file for file in inside if file.is_file()), path)
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
