@@ -67,7 +67,7 @@ def test_separable_costs_a_fraction():
         ("Conv1d(4, 6, 5, 2, 1)", (4, 30)),
         ("Conv3d(2, 4, (1, 3, 3), stride=(2, 1, 1), bias=False)", (2, 8, 9, 10)),
         ("Conv2d(4, 8, (3, 5), stride=(1, 2), padding=(1, 0), dilation=2, groups=2)", (4, 21, 30)),
-        ("Conv2d(4, 8, (2, 5), padding='same')", (4, 21, 30)),
+        ("Conv2d(4, 8, (3, 5), padding='same')", (4, 21, 30)),
         ("Conv2d(4, 8, 3, padding='valid')", (4, 21, 30)),
         ("ConvTranspose1d(4, 6, 3)", (4, 11)),
         ("ConvTranspose2d(4, 6, 4, 2, 1, output_padding=1, groups=2)", (4, 7, 9)),

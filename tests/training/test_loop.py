@@ -14,7 +14,7 @@ from hubel.training.loop import Rhythm, State, Stopped
 from hubel.training.optimizers import adamw, groups, sgd
 from hubel.training.progress import Lines, Quiet, duration
 from hubel.training.record import Record
-from hubel.training.steps import Average, Backward, Clip, Forward, Rate, Update
+from hubel.training.steps import Average, Clip, Gradients, Rate, Update
 
 
 class Numbers(torch.utils.data.Dataset):
@@ -41,7 +41,7 @@ def state(total=12, average=False, clip=None, factor=lambda t: 1.0) -> State:
     optimizer = sgd(groups(model, decay=0.0, decay_all=False), lr=0.1)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
-    steps = [Rate(factor), Forward(nn.functional.cross_entropy), Backward()]
+    steps = [Rate(factor), Gradients(nn.functional.cross_entropy)]
     steps += [Clip(clip)] if clip else []
     steps += [Update()] + ([Average(model, 0.9)] if average else [])
     return State(model, optimizer, tuple(steps), total=total)
@@ -83,6 +83,30 @@ def test_clipping_shortens_the_step(tmp_path):
         go(made, tmp_path / name)
     assert (clipped.model.w - before).norm().item() == pytest.approx(1e-4, rel=1e-3)
     assert (free.model.w - before).norm() > 1e-3
+
+
+def test_parts_of_a_batch_give_the_gradient_of_the_whole():
+    batch = next(iter(Loader(Numbers(), batch=10, seed=0).epoch(0)))
+    grads = []
+    for parts in (1, 2, 3):
+        made = state()
+        Gradients(nn.functional.cross_entropy, parts=parts)(made, batch)
+        grads.append((made.model.w.grad, made.loss))
+    for grad, loss in grads[1:]:
+        assert torch.allclose(grad, grads[0][0], atol=1e-7)
+        assert torch.allclose(loss, grads[0][1])
+
+
+def test_bf16_is_near_float32():
+    batch = next(iter(Loader(Numbers(), batch=10, seed=0).epoch(0)))
+    losses = []
+    for precision in (torch.float32, torch.bfloat16):
+        made = state()
+        Gradients(nn.functional.cross_entropy, precision=precision)(made, batch)
+        assert made.model.w.grad.dtype == torch.float32
+        losses.append(made.loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=1e-2)
+    assert losses[1] != losses[0]
 
 
 def test_the_average_is_the_one_that_is_scored(tmp_path):

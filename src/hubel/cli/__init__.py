@@ -5,6 +5,7 @@ Nothing heavy is imported before a verb runs, so that `hubel --help` answers at 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -53,6 +54,9 @@ def main() -> None:
     """The entry point `hubel`. What a user can cause becomes one line on standard error and
     exit code 2.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # any file name can be printed anywhere
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except ModuleNotFoundError as error:

@@ -29,7 +29,7 @@ from hubel.training.recipe import Recipe
 from hubel.training.record import Record
 from hubel.training.run import Run
 from hubel.training.schedules import SCHEDULES
-from hubel.training.steps import Average, Backward, Clip, Forward, Rate, Step, Update
+from hubel.training.steps import Average, Clip, Gradients, Rate, Step, Update
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ class Trainer:
             group["initial_lr"] = group["lr"] * group["rate"]
         frozen = [m for m in model.modules() if isinstance(m, _BatchNorm) and not _trained(m)]
         rate = Rate(bound("schedule", SCHEDULES, recipe.schedule))
-        steps: list[Step] = [rate, Forward(self.task.loss, self.format, frozen), Backward()]
+        precision = PRECISIONS[recipe.precision]
+        gradients = Gradients(self.task.loss, self.format, recipe.parts, precision, frozen)
+        steps: list[Step] = [rate, gradients]
         if recipe.clip:
             steps.append(Clip(recipe.clip))
         steps.append(Update())
@@ -200,6 +202,7 @@ def _trained(module: nn.Module) -> bool:
     return all(p.requires_grad for p in module.parameters())
 
 
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 FORMATS = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}
 
 

@@ -60,6 +60,11 @@ class Recipe:
     average: float | None = None
     """Decay of the exponential average of the weights; None: none."""
     clip: float | None = None
+    """Longest gradient, over all parameters."""
+    parts: int = 1
+    """In how many parts a batch goes through the network, where memory is short."""
+    precision: str = "float32"
+    """float32, or bf16 by the framework's autocast."""
 
     seed: int = 0
     val: float = 0.2
@@ -77,7 +82,7 @@ class Recipe:
         bound("optimizer", OPTIMIZERS, self.optimizer)
         bound("schedule", SCHEDULES, self.schedule)
         bound("loss", LOSSES, self.loss)
-        for name in ("epochs", "batch"):
+        for name in ("epochs", "batch", "parts"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be greater than 0")
         for name in ("steps", "minutes", "threads"):
@@ -90,8 +95,9 @@ class Recipe:
             raise ValueError(f"average={self.average}: the decay lies between 0 and 1")
         if self.workers < 0:
             raise ValueError(f"workers={self.workers}: 0 loads in the training process itself")
-        if self.layout not in LAYOUTS:
-            raise unknown("layout", self.layout, LAYOUTS)
+        for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise unknown(name, getattr(self, name), known)
 
     @property
     def seen(self) -> Preprocess:
@@ -155,4 +161,5 @@ class Recipe:
         return cls.from_dict(values)
 
 
+PRECISIONS = ("float32", "bf16")
 LAYOUTS = ("channels-last", "channels-first")

@@ -57,34 +57,37 @@ class Rate:
 
 
 @dataclass
-class Forward:
-    """loss = loss(model(pictures), targets), on the model's device and in the given memory
-    layout.
+class Gradients:
+    """loss = loss(model(pictures), targets) and its gradient in every trained parameter.
+
+    The batch goes through in `parts` of equal size, one after the other, where it does not fit into
+    memory at once; gradients and loss are those of the whole batch, only batch norm sees the parts.
+    `precision` is what the framework's autocast computes in.
     """
 
     loss: Loss
     format: torch.memory_format = torch.contiguous_format
+    parts: int = 1
+    precision: torch.dtype = torch.float32
     frozen: Sequence[nn.Module] = ()
     """Norms whose parameters are frozen: they keep the statistics they came with."""
 
     def __call__(self, state: State, batch: Batch) -> None:
-        """Leave `state.loss`, a scalar."""
+        """Leave `state.loss`, a scalar, and the gradients."""
         state.model.train()
         for module in self.frozen:
             module.eval()
         device = next(state.model.parameters()).device
         pictures = batch.pictures.to(device, memory_format=self.format, non_blocking=True)
         targets = batch.targets.to(device, non_blocking=True)
-        state.loss = self.loss(state.model(pictures), targets)
-
-
-class Backward:
-    """Gradients of the loss in every parameter."""
-
-    def __call__(self, state: State, batch: Batch) -> None:
-        """Leave the gradients in the parameters."""
-        state.loss.backward()
-        state.loss = state.loss.detach()
+        cast = torch.autocast(device.type, self.precision, self.precision != torch.float32)
+        state.loss = torch.zeros((), device=device)
+        for x, y in zip(pictures.chunk(self.parts), targets.chunk(self.parts)):
+            with cast:
+                out = state.model(x)
+            loss = self.loss(out.float(), y) * (len(y) / len(targets))
+            loss.backward()
+            state.loss += loss.detach()
 
 
 @dataclass

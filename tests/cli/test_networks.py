@@ -1,0 +1,40 @@
+"""`hubel networks` as typed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.test_startup import COMMAND, HEAVY, RUNTIME, imported
+
+
+def test_the_list(hubel):
+    said = hubel("networks", "resnet[15]?")
+    lines = said.out.splitlines()
+    assert "2015  Deep Residual Learning for Image Recognition (He, Zhang, Ren, Sun)" in lines
+    assert "  resnet50   224    25.6M   4.09G   77.15 10 crops         76.13" in lines
+    assert lines[-3].startswith("4 networks.")
+
+
+def test_all_fit_a_terminal(hubel):
+    lines = hubel("networks").out.splitlines()
+    assert len(lines) > 60
+    assert max(map(len, lines)) <= 100
+
+
+def test_json(hubel):
+    (told,) = json.loads(hubel("networks", "vgg16", "--json").out)[:1]
+    assert (told["params"], told["macs"], told["year"]) == (138_357_544, 15_470_264_320, 2014)
+    assert told["accuracy"]["weights_top1"] == 71.592
+    (told,) = json.loads(hubel("networks", "resnet14", "--json").out)
+    assert told["accuracy"] is None
+
+
+def test_a_mistake(hubel):
+    said = hubel("networks", "resnt50")
+    assert (said.code, said.out) == (2, "")
+    assert "did you mean 'resnet50'" in said.err
+
+
+def test_it_needs_no_torch():
+    assert not imported(COMMAND, "networks") & {*HEAVY, *RUNTIME}
+    assert not imported("import hubel; hubel.catalogue('vgg*')") & {*HEAVY, *RUNTIME}
