@@ -7,6 +7,7 @@ that they depend on no release of any framework.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -70,25 +71,22 @@ def logits(name: str) -> Tensor:
         return network(picture(network.spec.channels, n, n))[0]
 
 
-def cost(name: str) -> dict[str, int]:
-    """Parameters and MACs from the meta device."""
+@functools.cache
+def cost(name: str, size: int = 0, fused: bool = False) -> dict[str, int]:
+    """Parameters and MACs from the meta device, at the network's own size where none is given."""
     with torch.device("meta"):
         network = networks.create(name)
-    account = network.account()
+    if size and not fused and size == network.spec.size:
+        return cost(name)
+    account = (network.fuse() if fused else network).account(size or None)
     return {"params": account.params, "macs": account.macs}
 
 
 def smallest() -> list[str]:
-    """The cheapest network of every rule: those that the quick run examines fully."""
-    best: dict[object, str] = {}
-    costs = json.loads(EXPECT.read_text())
-    for name, rule in networks.VARIANTS.items():
-        key = getattr(rule, "func", rule)
-        if name in costs and (
-            key not in best or costs[name]["params"] < costs[best[key]]["params"]
-        ):
-            best[key] = name
-    return list(best.values())
+    """The cheapest network of every family: those that the quick run examines fully."""
+    costs = json.loads(EXPECT.read_text(encoding="utf-8"))
+    families = [[name for name in page.VARIANTS if name in costs] for page in networks.FAMILIES]
+    return [min(known, key=lambda name: costs[name]["params"]) for known in families if known]
 
 
 def expectation(name: str) -> dict[str, object]:

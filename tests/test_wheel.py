@@ -92,6 +92,16 @@ def test_there_is_no_torch(environment):
     assert "No module named 'torch'" in done.stderr
 
 
+def test_layers_and_the_catalogue_need_none(environment):
+    done = run(environment, "hubel", "layer", "Conv2d(64,128,1)", "--input", "64x32x32")
+    assert "8,192" in done.stdout, done.stderr
+    done = run(environment, "hubel", "networks", "resnet50", "--json")
+    assert json.loads(done.stdout)[0]["params"] == 25_557_032, done.stderr
+    done = run(environment, "hubel", "show", "resnet50")
+    assert done.returncode == 2
+    assert "pip install 'hubel[train]'" in done.stderr
+
+
 def test_training_says_what_to_install(environment, picture):
     done = run(environment, "hubel", "train", picture.parent)
     assert done.returncode == 2

@@ -83,7 +83,7 @@ class Root(nn.Module):
 def test_functions_outside_every_part():
     lines = layers(networks.account(Root(), (1, 4, 4)))
     (block,) = blocks(lines, Root())
-    assert (block.name, block.kind, block.shape) == ("", "Root", (3, 4, 4))
+    assert (block.name, block.kind, block.shape) == ("", "Root", (2, 4, 4))
 
 
 def test_a_heavy_dense_layer_is_named():

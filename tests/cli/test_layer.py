@@ -19,7 +19,7 @@ def test_several_layers(hubel):
     text = "Conv2d(8, 8, 3) | Conv2d(8, 8, 3)"
     said = hubel("layer", text, "--input", "8x16x16")
     lines = said.out.splitlines()
-    assert lines[-1].startswith("Together they see 5x5")
+    assert lines[-2].startswith("Together they see 5x5")
     assert next(line for line in lines if line.startswith("sum")).split()[1:3] == ["1,152", "16"]
 
 

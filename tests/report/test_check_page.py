@@ -65,7 +65,7 @@ def test_sound_data(tmp_path):
     made = page("digits", tmp_path, val=1)
     assert "Nothing wrong was found in 1,797 pictures" in made.text
     assert "Every picture is 8 × 8 pixels." in made.text
-    assert [attrs["id"] for attrs in made.all("section")][0] == "findings"
+    assert next(attrs["id"] for attrs in made.all("section")) == "findings"
 
 
 def test_no_readable_picture(tmp_path):

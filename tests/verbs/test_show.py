@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import hubel
+from hubel.analysis.catalogue import entries
 from hubel.verbs.show import ablation_words, show
 from hubel.verbs.sizes import sides
 
@@ -67,7 +68,7 @@ def test_one_s_own_by_name(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "size", "words", "says"),
     [
-        ("resnet5O", None, {}, "unknown network 'resnet5O'; did you mean 'resnet50'"),
+        ("resnet5O", None, {}, "unknown network 'resnet5O'; did you mean .*'resnet50'"),
         ("resnet50", "3x224", {}, "a picture is CxHxW, as 3x224x224"),
         ("resnet50", "large", {}, "'large' is no size"),
         ("resnet50", (3, 0, 4), {}, "a picture is CxHxW"),
@@ -96,6 +97,17 @@ def test_sides():
     for text in ("", "x", "3x", "-3x4", "3x4.5", "3x4x5x1e3"):
         with pytest.raises(ValueError, match="is no size"):
             sides(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
+def test_every_network_s_lines_add_up(entry):
+    found = show(entry.name)
+    for lines in (found.blocks, found.layers):
+        assert sum(line.params for line in lines) == entry.params
+        assert sum(line.macs for line in lines) == entry.macs
+        assert sum(line.activations for line in lines) == found.activations
+    assert max(map(len, found.paper.splitlines())) <= 100
 
 
 def test_nothing_is_allocated(monkeypatch):

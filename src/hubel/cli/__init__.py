@@ -5,6 +5,7 @@ Nothing heavy is imported before a verb runs, so that `hubel --help` answers at 
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -78,6 +79,8 @@ def tracing() -> bool:
 def describe(error: ValueError | OSError) -> str:
     """The error in one line; of the system's errors, the file and the reason."""
     if isinstance(error, OSError) and error.strerror:
+        if error.errno == errno.ENOSPC:
+            return f"{error.strerror}; make room and try again: a training goes on with --resume"
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error) or type(error).__name__
 

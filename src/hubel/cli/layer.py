@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,7 +35,8 @@ def layer(
         print(json.dumps(_json(found), indent=1))
         return
     lines = _one(found.layers[0]) if len(found.layers) == 1 else _several(found)
-    print("\n".join(["", *lines, *(["", *found.notes] if found.notes else [])])[1:])
+    notes = [textwrap.fill(note, 96) for note in found.notes]
+    print("\n".join([*lines, *(["", *notes] if notes else [])]))
 
 
 def _json(found: Arithmetic) -> dict[str, Any]:

@@ -51,7 +51,8 @@ def rows(spec: Spec, account: Account) -> str:
         lines.append((start + beside[0]).rstrip())
         lines += [" " * len(start) + more for more in beside[1:]]
     facts = spec.facts
-    source = ", ".join(str(facts[x]) for x in ("authors", "year", "paper") if facts.get(x))
+    by = " ".join(str(facts[word]) for word in ("authors", "year") if word in facts)
+    source = ", ".join(filter(None, (by, facts.get("paper"))))
     title = textwrap.wrap(f"{spec.name}: {source}", COLUMNS, subsequent_indent="  ")
     if everywhere:
         lines += textwrap.wrap(

@@ -20,6 +20,7 @@ HOW = (
     "cell of the output sees so many pixels of the picture; cells stand one step apart, the first "
     "at the given pixel. Each bar compares with the largest of its column.</p>"
 )
+PRE = '<pre style="white-space: pre; overflow-x: auto">'  # a table's lines are not broken
 
 
 def write_account(
@@ -49,7 +50,7 @@ def write_account(
         figures.append(("Pixels the last map sees", f"{seen.place.rows.field:g}"))
     parts = {
         "Blocks": HOW + bars(blocks, "What each block gives, holds, costs and sees"),
-        **({"Table of the paper": f"<pre>{text(paper)}</pre>"} if paper else {}),
+        **({"Table of the paper": f"{PRE}{text(paper)}</pre>"} if paper else {}),
         "Every layer": bars(layers, "What each layer gives, holds, costs and sees"),
     }
     shape = "x".join(map(str, size))

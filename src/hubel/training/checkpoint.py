@@ -25,7 +25,7 @@ def save(path: Path, state: State, record: Record) -> None:
     """Write weights, average, optimizer, position, sums, best score, generators and the
     records' lengths.
 
-    A full disk or a kill leaves the previous file as it was.
+    A full disk or a kill leaves the previous file as it was; the former is a ValueError.
     """
     content = {
         "format": FORMAT,
@@ -38,11 +38,17 @@ def save(path: Path, state: State, record: Record) -> None:
     }
     try:
         write_whole(path, lambda file: torch.save(content, file))
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         # torch.save hides a failed write behind its own complaint about the file's position.
-        if isinstance(error.__context__, OSError):
-            raise error.__context__ from None
-        raise
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError):
+            raise
+        run = path.parent.parent
+        kept = "the one before it is still valid" if path.exists() else "there is none before it"
+        raise ValueError(
+            f"{path} could not be written ({cause.strerror}); {kept}. "
+            f"Make room, then go on with: hubel train --resume {run}"
+        ) from cause
 
 
 def restore(path: Path, state: State, record: Record) -> None:

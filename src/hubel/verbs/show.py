@@ -124,9 +124,10 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _made(name: str, size: Sequence[int] | None, ablation: Mapping[str, Any]) -> nn.Module:
-    """Built without memory, for pictures of so many channels."""
+    """Built without memory; a registered network for pictures of so many channels."""
+    channels = size[0] if size and ":" not in name else None
     with torch.device("meta"):
-        return networks.create(name, channels=size[0] if size else None, **ablation)
+        return networks.create(name, channels=channels, **ablation)
 
 
 def ablation_words(name: str, given: Sequence[str]) -> dict[str, Any]:
