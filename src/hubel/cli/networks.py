@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +19,10 @@ def networks(
         str, typer.Argument(help="A shell pattern ('resnet*') or a part of a name.")
     ] = "*",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page: accuracy, size, years, all sortable."),
+    ] = None,
 ) -> None:
     """List the networks: paper, parameters, MACs, published accuracy."""
     import json
@@ -26,11 +31,15 @@ def networks(
     from hubel.analysis.catalogue import catalogue
 
     found = catalogue(pattern)
+    if html:
+        from hubel.report.catalogue import write_catalogue
+
+        write_catalogue(html, found)
     if as_json:
         lines = [asdict(e) | {"accuracy": asdict(a) if a else None} for e, a in found]
         print(json.dumps(lines, indent=1))
     else:
-        print("\n".join(_table(found)))
+        print("\n".join([*_table(found), *(["", f"The page: {html}"] if html else [])]))
 
 
 def _table(found: Sequence[tuple[Entry, Accuracy | None]]) -> list[str]:

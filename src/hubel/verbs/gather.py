@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,13 +50,25 @@ def opened(data: Any, seed: int, val: float, download: bool) -> Data:
     return open_data(data, seed=seed, val=val, download=download)
 
 
-def gather(recipe: Recipe, data: Any, classes: Sequence[str] | None, download: bool) -> Gathered:
+MANY = 5000
+"""From so many pictures on, reading them is announced."""
+
+
+def gather(
+    recipe: Recipe,
+    data: Any,
+    classes: Sequence[str] | None,
+    download: bool,
+    say: Callable[[str], None] = lambda text: None,
+) -> Gathered:
     """Open and decode. The canvas is for training; validation sees exactly what prediction will."""
     if isinstance(data, tuple):
         if not classes:
             raise ValueError("data sets of your own need `classes`, the list of their class names")
         return Gathered(data[0], data[1], tuple(classes))
     found = opened(data, recipe.seed, recipe.val, download)
+    if (count := len(found.train) + len(found.val)) >= MANY:
+        say(f"Reading {count:,} pictures; decoded ones are kept for the next time")
     canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None
     pictures: list[Pictures] = []
     findings, notes = list(found.findings), []

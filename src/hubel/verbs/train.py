@@ -100,21 +100,23 @@ def train(
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
     """
     module = network if isinstance(network, nn.Module) else None
+    watching = watcher(progress)
     if resume:
         run = Run.latest(Path(runs)) if resume is True else Run.open(resume)
         if run.finished:
             return run
-        gathered = gather(run.recipe, run.recipe.data if data is None else data, classes, download)
+        named = run.recipe.data if data is None else data
+        gathered = gather(run.recipe, named, classes, download, watching.say)
         trainer = _trainer(run.recipe, gathered, module, loss)
     else:
         chosen = choose(data, network, recipe, words, download, changes)
-        gathered = gather(chosen, chosen.data if data is None else data, classes, download)
+        named = chosen.data if data is None else data
+        gathered = gather(chosen, named, classes, download, watching.say)
         trainer = _trainer(chosen, gathered, module, loss)
         _freeze(trainer)
         run = Run.create(Path(runs), trainer.recipe, name)
     if gathered.data is not None:
         _same_data(run, gathered.data)
-    watching = watcher(progress)
     _announce(watching, run, trainer, gathered)
     try:
         outcome = trainer.fit(run, watching, rhythm)
