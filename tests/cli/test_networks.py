@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from hubel.analysis.catalogue import catalogue
 from tests.test_startup import COMMAND, HEAVY, RUNTIME, imported
 
 
@@ -38,3 +39,18 @@ def test_a_mistake(hubel):
 def test_it_needs_no_torch():
     assert not imported(COMMAND, "networks") & {*HEAVY, *RUNTIME}
     assert not imported("import hubel; hubel.catalogue('vgg*')") & {*HEAVY, *RUNTIME}
+
+
+def test_the_page(hubel, tmp_path):
+    page = tmp_path / "networks.html"
+    said = hubel("networks", "--html", page)
+    assert said.out.endswith(f"The page: {page}\n")
+    text = page.read_text(encoding="utf-8")
+    known = [entry for entry, accuracy in catalogue() if accuracy and accuracy.data[0] == "I"]
+    assert text.count("<circle") == len(known)
+    assert "resnet50 (2015): 76.1 with 25.6" in text
+    assert "a trained person, 5.1" in text
+    hubel("networks", "resnet20", "--html", page)
+    text = page.read_text(encoding="utf-8")
+    assert "<circle" not in text
+    assert "91.25" in text

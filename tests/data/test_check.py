@@ -105,6 +105,19 @@ def test_messages_name_the_files_and_the_remedy(photos):
     )
 
 
+def test_a_message_names_every_part_and_label_before_the_others(photos):
+    content = (photos / "train/ants/ants 0.jpg").read_bytes()
+    for i in range(9):
+        (photos / "train/ants" / f"again {i}.jpg").write_bytes(content)
+    for folder in ("train/bees", "val/bees"):
+        (photos / folder / "other.jpg").write_bytes(content)
+    leak, conflict = checked(photos).findings
+    for finding in (leak, conflict):
+        assert "train/bees/other.jpg" in finding.message
+        assert "val/bees/other.jpg" in finding.message
+        assert " and 5 more; " in finding.message
+
+
 class TestOddPictures:
     def one(self, photos: Path, name: str, image: Image.Image, **words) -> dict[str, str]:
         """The findings about one more picture."""

@@ -47,6 +47,8 @@ def test_a_crowd_in_one_place_ends():
     pairs = near_pairs(crowd, np.ones(2000))
     assert 0 < len(pairs) <= 4 * likeness.MOST * 2000
     assert len(np.unique(pairs)) > 1900
+    early = pairs < 1000  # the first and the second thousand, as of two classes, meet
+    assert (early[:, 0] & ~early[:, 1]).sum() > 1000
 
 
 def test_handwriting_that_is_all_alike_is_not_taken_for_copies(data):

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from hubel.training import checkpoint, loop
+from hubel.training import checkpoint
 from hubel.training.record import Record
-from hubel.training.steps import Average
+from hubel.training.steps import Average, State
 
 
-def make(seed: int = 0) -> loop.State:
+def make(seed: int = 0) -> State:
     torch.manual_seed(seed)
     model = torch.nn.Linear(3, 2)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    return loop.State(model, optimizer, (Average(model, 0.9),), total=10, step=4, best=0.5)
+    return State(model, optimizer, (Average(model, 0.9),), total=10, step=4, best=0.5)
 
 
 def test_everything_comes_back(tmp_path):

@@ -10,11 +10,11 @@ from torch import nn
 
 from hubel.data import Loader
 from hubel.training import checkpoint, loop
-from hubel.training.loop import Rhythm, State, Stopped
+from hubel.training.loop import Rhythm, Stopped
 from hubel.training.optimizers import adamw, groups, sgd
 from hubel.training.progress import Lines, Quiet, duration
 from hubel.training.record import Record
-from hubel.training.steps import Average, Clip, Gradients, Rate, Update
+from hubel.training.steps import Average, Clip, Gradients, Rate, State, Update
 
 
 class Numbers(torch.utils.data.Dataset):

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from hubel.training.lamb import Lamb
-from hubel.training.muon import Muon, orthogonal
 from hubel.training.optimizers import groups
+from hubel.training.tensorwise import Lamb, Muon, orthogonal
 
 
 def network():

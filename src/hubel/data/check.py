@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,15 @@ class Group:
     def labels(self) -> set[int]:
         """The classes they are labelled with."""
         return {look.target for look in self.looks}
+
+    def some(self, most: int) -> list[Look]:
+        """So many of the pictures at most: one of every part and label before the others."""
+        first: dict[tuple[str, int], Look] = {}
+        for look in self.looks:
+            first.setdefault((look.part, look.target), look)
+        others = [look for look in self.looks if first[look.part, look.target] is not look]
+        chosen = [*first.values(), *others][:most]
+        return sorted(chosen, key=lambda look: (look is not self.looks[0], look.part, look.index))
 
     @property
     def kinds(self) -> list[str]:
@@ -233,22 +242,20 @@ def _groups(looks: Sequence[Look]) -> list[Group]:
 
 def _words(kind: str, group: Group, classes: Sequence[str]) -> str:
     """The other pictures of the group, with what tells them apart, and what to do."""
-    first, *others = group.looks
+    first, *others = group.some(NAMED + 1)
     like = "looks nearly the same as" if group.near else "is the same picture as"
+    more = f" and {len(group.looks) - 1 - NAMED} more" if len(group.looks) - 1 > NAMED else ""
+
+    def listed(what: Callable[[Look], str]) -> str:
+        return ", ".join(f"{look.name}{what(look)}" for look in others) + more
+
     if kind.endswith("leak"):
-        said = [f"{look.name} ({look.part})" for look in others]
         return (
-            f"({first.part}) {like} {_listed(said)}; a score on pictures that were trained on "
-            "says nothing: keep it in one part"
+            f"({first.part}) {like} {listed(lambda look: f' ({look.part})')}; a score on pictures "
+            "that were trained on says nothing: keep it in one part"
         )
     if kind.endswith("conflict"):
-        said = [f"{look.name} ({classes[look.target]})" for look in others]
         remedy = "look which label is right" if group.near else "keep it under the right label"
-        return f"({classes[first.target]}) {like} {_listed(said)}; {remedy}"
-    remedy = "it counts several times; keep one"
-    return f"{like} {_listed([look.name for look in others])}; {remedy}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+        said = listed(lambda look: f" ({classes[look.target]})")
+        return f"({classes[first.target]}) {like} {said}; {remedy}"
+    return f"{like} {listed(lambda look: '')}; it counts several times; keep one"

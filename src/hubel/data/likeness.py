@@ -142,7 +142,7 @@ def _bins(places: np.ndarray) -> Iterator[np.ndarray]:
         along = inside[:, inside.std(axis=0).argmax()]
         middle = np.median(along)
         low, high = along < middle + OVERLAP, along > middle - OVERLAP
-        if max(low.sum(), high.sum()) > 0.9 * len(members):  # a crowd in one place: by halves
-            half = len(members) // 2
-            low, high = np.arange(len(members)) < half, np.arange(len(members)) >= half
+        if max(low.sum(), high.sum()) > 0.9 * len(members):  # a crowd in one place: mixed halves
+            low = np.arange(len(members)) % 2 == 0
+            high = ~low
         waiting += [members[low], members[high]]

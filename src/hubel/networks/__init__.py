@@ -11,27 +11,13 @@ from typing import Any
 
 from torch import nn
 
+# isort: off
 from hubel.networks import (
-    airbench,
-    alexnet,
-    convnext,
-    densenet,
-    dpn,
-    efficientnet,
-    googlenet,
-    inception,
-    lenet,
-    mobilenet,
-    preact,
-    regnet,
-    repvgg,
-    resnet,
-    senet,
-    shufflenet,
-    squeezenet,
-    vgg,
-    xception,
-)
+    airbench, alexnet, convnext, densenet, dpn, efficientnet, googlenet, inception, lenet,
+    mobilenet, preact, regnet, repvgg, resnet, senet, shufflenet, squeezenet, vgg, xception,
+)  # fmt: skip
+
+# isort: on
 from hubel.networks.network import Network
 from hubel.networks.spec import Spec, Stage, make, row, words_of
 from hubel.ops.account import Account, Row, account

@@ -47,11 +47,10 @@ class Transition(nn.Sequential):
         self, c_in: int, c_out: int = 0, stride: int = 2, *, theta: float, pool: str, act: str,
         norm: str,
     ):  # fmt: skip
-        self_out = int(c_in * theta)
-        super().__init__(
-            PreConv(c_in, self_out, act=act, norm=norm), Pool(self_out, stride=stride, kind=pool)
-        )
-        self.c_out = self_out
+        width = int(c_in * theta)
+        mix = PreConv(c_in, width, act=act, norm=norm)
+        super().__init__(mix, Pool(width, stride=stride, kind=pool))
+        self.c_out = width
 
 
 def densenet(
@@ -81,12 +80,7 @@ def densenet(
         stages=tuple(stages),
         head=(classifier(head, 10 if cifar else 1000),),
         size=32 if cifar else 224,
-        facts=facts(
-            "Densely Connected Convolutional Networks",
-            "Huang, Liu, van der Maaten, Weinberger",
-            2016,
-            "1608.06993",
-        ),
+        facts=facts("Densely Connected Networks", "Huang et al.", 2016, "1608.06993"),
     )
 
 

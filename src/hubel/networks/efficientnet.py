@@ -54,26 +54,15 @@ def b(
     """Table 1; widths are rounded to multiples of 8, depths up."""
     one_of("padding", padding, ("half", "tensorflow"))
     conv: dict[str, Any] = {"act": act, "norm": norm, "eps": eps, "padding": padding}
-    block = {"skip": one_of("skip", skip, ("add", "none")), **conv}
+    block = {"skip": one_of("skip", skip, ("add", "none")), "se": se, **conv}
+    last = rounded(1280 * width)
     return Spec(
         stem=(row(ConvNorm, rounded(32 * width), stride=2, kernel=3, **conv),),
         stages=tuple(
-            row(
-                MBConv,
-                rounded(c * width),
-                math.ceil(n * depth),
-                s,
-                expand=t,
-                kernel=k,
-                se=se,
-                **block,
-            )
+            row(MBConv, rounded(c * width), math.ceil(n * depth), s, expand=t, kernel=k, **block)
             for t, k, s, c, n in B0
         ),
-        head=(
-            row(ConvNorm, rounded(1280 * width), **conv),
-            classifier(head, 1000, dropout=dropout),
-        ),
+        head=(row(ConvNorm, last, **conv), classifier(head, 1000, dropout=dropout)),
         size=size,
         facts=facts("EfficientNet", "Tan, Le", 2019, "1905.11946")
         | ({"eps": {"conv_stem": 1e-5}} if eps == 1e-3 and padding == "half" else {}),

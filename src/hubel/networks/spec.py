@@ -97,11 +97,9 @@ class Spec:
             if own := fixed & stage.options.keys():
                 raise ValueError(f"{self.name} cannot be scaled: its {min(own)} are fixed numbers")
 
-        def scaled(stages: tuple[Stage, ...], times: float) -> tuple[Stage, ...]:
+        def scaled(stages: tuple[Stage, ...], d: float) -> tuple[Stage, ...]:
             return tuple(
-                replace(
-                    s, width=s.width and rounded(s.width * width), depth=math.ceil(s.depth * times)
-                )
+                replace(s, width=s.width and rounded(s.width * width), depth=math.ceil(s.depth * d))
                 for s in stages
             )
 
@@ -127,9 +125,8 @@ def make(name: str, rule: Callable[..., Spec], words: Mapping[str, Any]) -> Spec
     known = words_of(rule)
     for word, value in words.items():
         if word not in known:
-            raise ValueError(
-                f"{unknown(f'word for {name}', word, known)}; it takes {', '.join(known)}"
-            )
+            nearest = str(unknown(f"word for {name}", word, known)).partition("; known")[0]
+            raise ValueError(f"{nearest}; it takes {', '.join(known)}")
         if type(value) is not type(known[word]):
             raise ValueError(f"{word}={value!r}: {name} takes such as {word}={known[word]!r}")
         if type(value) is int and value < 0:

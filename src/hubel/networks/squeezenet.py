@@ -9,14 +9,13 @@ from functools import partial
 
 from torch import nn
 
-from hubel.blocks import Branches, ConvNorm, Pool
+from hubel.blocks import ConvNorm, Pool
+from hubel.blocks.mixed import mixed
 from hubel.networks.spec import Spec, facts, row
 
 
 class Fire(nn.Sequential):
-    """y = [E_1 * s, E_3 * s] with s = act(S * x): squeeze to few channels, expand by 1x1 and 3x3.
-    Figure 1.
-    """
+    """y = [E_1 * s, E_3 * s], s = act(S * x): squeeze, expand by 1x1 and 3x3. Figure 1."""
 
     def __init__(
         self, c_in: int, c_out: int, stride: int = 1, *, kernel: int = 3, act: str = "relu"
@@ -24,11 +23,7 @@ class Fire(nn.Sequential):
         squeeze, half = c_out // 8, c_out // 2
         super().__init__(
             ConvNorm(c_in, squeeze, norm="none", act=act),
-            Branches(
-                ConvNorm(squeeze, half, norm="none", act=act),
-                ConvNorm(squeeze, half, kernel, norm="none", act=act),
-                c_out=c_out,
-            ),
+            mixed(squeeze, (((half, 1),), ((half, kernel),)), norm="none", act=act),
         )
 
 

@@ -101,9 +101,7 @@ def aligned(
         ),
         head=(classifier(head, 1000),),
         size=299,
-        facts=facts(
-            "Encoder-Decoder with Atrous Separable Convolution", "Chen et al.", 2018, "1802.02611"
-        ),
+        facts=facts("DeepLabv3+", "Chen et al.", 2018, "1802.02611"),
     )
 
 

@@ -122,7 +122,7 @@ def _repeated(found: Checked, groups: Sequence[Group], words: str) -> str:
     """The pictures of each group beside each other, with their labels and, if several, parts."""
     blocks = []
     for group in _some(groups, GROUPS):
-        shown = _spread(group)
+        shown = group.some(PER_GROUP)
         labels = [found.data.classes[look.target] for look in shown]
         if len(group.parts) > 1:
             labels = [f"{label}, {look.part}" for label, look in zip(labels, shown)]
@@ -138,13 +138,6 @@ def _some(items: Sequence[T], most: int) -> list[T]:
     """So many of them at most, spread evenly."""
     places = np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)
     return [items[i] for i in places.tolist()]
-
-
-def _spread(group: Group) -> list[Look]:
-    """A few of a group, of every part and label first."""
-    first = {(look.part, look.target): look for look in reversed(group.looks)}.values()
-    others = [look for look in group.looks if all(look is not one for one in first)]
-    return sorted([*first, *others][:PER_GROUP], key=lambda look: (look.part, look.index))
 
 
 def _odd(found: Checked) -> str:

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from hubel.runtime.files import write_whole
-from hubel.training.steps import Carries
+from hubel.training.steps import Carries, State
 
 if TYPE_CHECKING:
-    from hubel.training.loop import State
     from hubel.training.record import Record
 
 FORMAT = 1

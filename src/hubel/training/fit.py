@@ -29,7 +29,7 @@ from hubel.training.recipe import Recipe
 from hubel.training.record import Record
 from hubel.training.run import Run
 from hubel.training.schedules import SCHEDULES
-from hubel.training.steps import Average, Clip, Gradients, Rate, Step, Update
+from hubel.training.steps import Average, Clip, Gradients, Rate, State, Step, Update
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Trainer:
         """Parameters of the network."""
         return sum(p.numel() for p in self.model.parameters())
 
-    def state(self, model: nn.Module) -> loop.State:
+    def state(self, model: nn.Module) -> State:
         """The fold of the recipe around a model."""
         recipe = self.recipe
         optimizer = bound("optimizer", OPTIMIZERS, recipe.optimizer)(
@@ -110,7 +110,7 @@ class Trainer:
         steps.append(Update())
         if recipe.average:
             steps.append(Average(model, recipe.average))
-        return loop.State(model, optimizer, tuple(steps), total=self.steps)
+        return State(model, optimizer, tuple(steps), total=self.steps)
 
     def pace(self, seconds: float = 2.0) -> Pace:
         """Measure a step and a validation on a copy, for about `seconds` each; nothing of

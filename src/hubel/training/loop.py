@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hubel.data import Loader
 from hubel.training import checkpoint
 from hubel.training.record import Record
-from hubel.training.steps import Average, Step
+from hubel.training.steps import State
 
 
 class Stopped(Exception):
@@ -32,54 +31,6 @@ class Stopped(Exception):
 
 class Diverged(ValueError):
     """The loss is not a number any more; the last checkpoint is from before."""
-
-
-@dataclass
-class State:
-    """A training at one moment: what the steps read and change."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    steps: Sequence[Step]
-    total: int
-    """Steps of the whole run."""
-    step: int = 0
-    """Steps done."""
-    loss: Tensor = field(default_factory=lambda: torch.zeros(()))
-    summed: float = 0.0
-    """Sum of the losses of this epoch so far, and how many they are."""
-    counted: int = 0
-    best: float = -math.inf
-    seconds: float = 0.0
-    """Wall-clock of the run without the time between a kill and its resumption."""
-    spent: dict[str, float] = field(
-        default_factory=lambda: {"load": 0.0, "compute": 0.0, "validate": 0.0}
-    )
-    """Seconds spent waiting for batches, in the steps, and in validation."""
-
-    @property
-    def scored(self) -> nn.Module:
-        """The network that is validated and shipped: the average of the weights where there
-        is one.
-        """
-        averages = [s.model for s in self.steps if isinstance(s, Average)]
-        return averages[0] if averages else self.model
-
-    @property
-    def lr(self) -> float:
-        """Learning rate of the first group."""
-        return float(self.optimizer.param_groups[0]["lr"])
-
-    POSITION = ("step", "summed", "counted", "best", "seconds", "spent")
-
-    def position(self) -> dict[str, Any]:
-        """What `restore_position` needs."""
-        return {name: getattr(self, name) for name in self.POSITION}
-
-    def restore_position(self, position: dict[str, Any]) -> None:
-        """Take up the position of a checkpoint."""
-        for name in self.POSITION:
-            setattr(self, name, position[name])
 
 
 class Watcher(Protocol):

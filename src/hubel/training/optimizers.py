@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from hubel.runtime.names import unknown
-from hubel.training.lamb import Lamb
-from hubel.training.muon import Muon
+from hubel.training.tensorwise import Lamb, Muon
 
 
 def sgd(

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Any, TextIO
 
 from hubel.data import Loader
-from hubel.training.loop import State
+from hubel.training.steps import State
 
 
 class Quiet:

@@ -8,19 +8,65 @@ into the checkpoint under its `key`. A practice is switched off by leaving its e
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from hubel.data import Batch
 from hubel.tasks.losses import Loss
+from hubel.training.schedules import Schedule
 
-if TYPE_CHECKING:
-    from hubel.training.loop import State
-    from hubel.training.schedules import Schedule
+
+@dataclass
+class State:
+    """A training at one moment: what the steps read and change."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    steps: Sequence[Step]
+    total: int
+    """Steps of the whole run."""
+    step: int = 0
+    """Steps done."""
+    loss: Tensor = field(default_factory=lambda: torch.zeros(()))
+    summed: float = 0.0
+    """Sum of the losses of this epoch so far, and how many they are."""
+    counted: int = 0
+    best: float = -math.inf
+    seconds: float = 0.0
+    """Wall-clock of the run without the time between a kill and its resumption."""
+    spent: dict[str, float] = field(
+        default_factory=lambda: {"load": 0.0, "compute": 0.0, "validate": 0.0}
+    )
+    """Seconds spent waiting for batches, in the steps, and in validation."""
+
+    @property
+    def scored(self) -> nn.Module:
+        """The network that is validated and shipped: the average of the weights where there
+        is one.
+        """
+        averages = [s.model for s in self.steps if isinstance(s, Average)]
+        return averages[0] if averages else self.model
+
+    @property
+    def lr(self) -> float:
+        """Learning rate of the first group."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    POSITION = ("step", "summed", "counted", "best", "seconds", "spent")
+
+    def position(self) -> dict[str, Any]:
+        """What `restore_position` needs."""
+        return {name: getattr(self, name) for name in self.POSITION}
+
+    def restore_position(self, position: dict[str, Any]) -> None:
+        """Take up the position of a checkpoint."""
+        for name in self.POSITION:
+            setattr(self, name, position[name])
 
 
 class Step(Protocol):

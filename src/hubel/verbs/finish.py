@@ -5,7 +5,7 @@ report.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,9 +21,7 @@ from hubel.runtime.machine import environment
 from hubel.tasks.outcome import Outcome
 from hubel.training.fit import Trainer
 from hubel.training.run import Run
-
-if TYPE_CHECKING:
-    from hubel.verbs.train import Gathered
+from hubel.verbs.gather import Gathered
 
 GOLDEN = 6
 EXAMPLES = 48
