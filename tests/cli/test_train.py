@@ -111,7 +111,8 @@ def test_one_bad_picture_among_many_is_left_out_and_listed(hubel, folder):
     assert "1 pictures were left out" in said.err
     assert "broken.png" in said.err
     run = Run.open("runs/classify/bad")
-    assert run.read_json("findings.json")[0]["name"].endswith("broken.png")
+    (left_out,) = run.read_json("findings.json")["left_out"]
+    assert left_out["name"].endswith("broken.png")
     assert "broken.png" in run.report.read_text(encoding="utf-8")
 
 
@@ -151,7 +152,7 @@ def test_a_spoiled_picture_is_named_by_train_and_refused_by_predict(hubel, folde
     (bad,) = set((folder / "rot").iterdir()) - before
     said = hubel("train", folder, *SMALL, "--name", "s")
     assert said.code == 0, said.err
-    (finding,) = Run.open("runs/classify/s").read_json("findings.json")
+    (finding,) = Run.open("runs/classify/s").read_json("findings.json")["left_out"]
     assert finding["name"].endswith(bad.name)
     said = hubel("predict", "runs/classify/s", bad)
     assert said.code in (1, 2)

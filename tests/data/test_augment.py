@@ -236,7 +236,7 @@ class TestCrop:
         step = Crop((7, 9), area=(0.01, 1), aspect=(0.2, 5))
         out = step(ramp, draws(seed, 0, np.arange(4), 4))
         assert out.min() >= 0
-        assert out.max() <= w - 1
+        assert out.max() <= w - 1 + 1e-3
         rising = out.diff(dim=3)
         assert rising.min() > -1e-3
 

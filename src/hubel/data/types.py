@@ -38,7 +38,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Finding:
-    """A picture that was left out: its name, why in a word or two, and what to do about it."""
+    """Something about a picture or a class: its name, what in a word or two, and what to do."""
 
     name: str
     kind: str

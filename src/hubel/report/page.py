@@ -41,6 +41,7 @@ def write_report(
     validation: sections.Pictures,
     examples: tuple[NDArray[np.uint8], Sequence[int]],
     findings: Sequence[tuple[str, str, str]],
+    checks: Sequence[tuple[str, str, str]] | None = None,
     facts: Mapping[str, Any],
     seconds: Mapping[str, float],
 ) -> Path:
@@ -51,7 +52,8 @@ def write_report(
     `validation`: uint8 (N, H, W, C) in the order of the outcome, C = 1 or 3, an array or anything
     with a length whose [i] is one picture; a few pictures only are read.
     `examples`: training pictures after augmentation, uint8 (n, H, W, C), and their labels.
-    `findings`: name, kind and message of every picture that was left out.
+    `findings`: name, kind and message of every picture that was left out; `checks`: the same of
+    what `hubel check` found among the others, None where that was not asked.
     `facts`: network, parameters, macs (of one picture), data and split in words, pictures_per_class
     (training pictures, in the order of `classes`), machine, versions (a dict), and command, which
     repeats the run. `seconds`: the time spent in read, augment, compute and validate.
@@ -78,7 +80,7 @@ def write_report(
         "Confused pairs": sections.pairs_section(outcome, classes, validation),
         "Calibration": sections.calibration_section(outcome),
         "Training pictures": sections.examples_section(*examples, classes),
-        "Data": sections.findings_section(findings, facts),
+        "Data": sections.findings_section(findings, checks, facts),
         "Time": sections.time_section(seconds),
         "Recipe": sections.recipe_section(recipe, facts),
     }

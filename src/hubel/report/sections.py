@@ -256,20 +256,34 @@ def examples_section(
     ) + tiles(tile(p, classes[k]) for p, k in zip(pictures[:DRAWN], labels[:DRAWN]))
 
 
-def findings_section(findings: Sequence[tuple[str, str, str]], account: Mapping[str, Any]) -> str:
-    """What the data were, and which pictures were left out and why."""
-    known = facts([("Data", str(account["data"])), ("Split", str(account["split"]))])
-    if not findings:
-        return f"<p>Every picture could be read; none was left out.</p>{known}"
+def findings_section(
+    findings: Sequence[tuple[str, str, str]],
+    checks: Sequence[tuple[str, str, str]] | None,
+    account: Mapping[str, Any],
+) -> str:
+    """What the data were, which pictures were left out, and what is odd about the others."""
+    parts = [facts([("Data", str(account["data"])), ("Split", str(account["split"]))])]
+    if findings:
+        was = "was" if len(findings) == 1 else "were"
+        lead = f"{counted(len(findings), 'picture')} {was} left out"
+        parts.append(_findings(lead, findings, "Pictures left out"))
+    else:
+        parts.append("<p>Every picture could be read; none was left out.</p>")
+    if checks:
+        lead = f"{counted(len(checks), 'finding')} among the pictures that were used"
+        parts.append(_findings(lead, checks, "Findings among the pictures used"))
+    elif checks is not None:
+        parts.append("<p>No duplicates, leaks, conflicting labels or odd pictures were found.</p>")
+    return "".join(parts)
+
+
+def _findings(lead: str, findings: Sequence[tuple[str, str, str]], caption: str) -> str:
     kinds = Counter(kind for _, kind, _ in findings)
     said = ", ".join(f"{count:,} × {text(kind)}" for kind, count in kinds.most_common())
-    left = counted(len(findings), "picture")
     more = f" The first {LISTED} are named here." if len(findings) > LISTED else ""
     rows = [[name, kind, message] for name, kind, message in findings[:LISTED]]
-    return (
-        f"<p>{left} {'was' if len(findings) == 1 else 'were'} left out: {said}.{more}</p>{known}"
-        + table(["Picture", "Finding", "Message"], rows, caption="Pictures left out", sortable=True)
-    )
+    columns = ["Picture", "Finding", "Message"]
+    return f"<p>{lead}: {said}.{more}</p>" + table(columns, rows, caption=caption, sortable=True)
 
 
 def time_section(seconds: Mapping[str, float]) -> str:

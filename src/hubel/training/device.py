@@ -6,8 +6,6 @@ import ctypes
 
 import torch
 
-from hubel.runtime.names import unknown
-
 
 def device(name: str = "auto") -> torch.device:
     """The device of that name; `auto` takes a GPU where there is one. A missing one is a
@@ -22,7 +20,7 @@ def device(name: str = "auto") -> torch.device:
         name = next(n for n in ("cuda", "mps", "cpu") if there[n])
     kind = name.split(":")[0]
     if kind not in there:
-        raise unknown("device", name, [*there, "auto"])
+        raise ValueError(f"unknown device {name!r}; known: auto, {', '.join(there)}")
     if not there[kind]:
         found = ", ".join(n for n, is_there in there.items() if is_there)
         raise ValueError(f"device {name!r} is not there on this machine, which has: {found}")

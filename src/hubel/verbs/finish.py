@@ -4,7 +4,8 @@ report.
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
+from dataclasses import asdict, astuple
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from hubel.analysis.errors import write_errors
+from hubel.data import Finding
+from hubel.data.check import findings_of
 from hubel.data.loader import as_sample
 from hubel.export.bundle import write_bundle
 from hubel.ops.account import account
@@ -25,6 +28,8 @@ from hubel.verbs.gather import Gathered
 
 GOLDEN = 6
 EXAMPLES = 48
+CHECKED = 20_000
+"""Up to so many pictures the data are checked with every training; `hubel check` takes any."""
 
 
 def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> None:
@@ -35,8 +40,10 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
     write_errors(run.path / "errors.csv", outcome, gathered.classes)
     machine = environment() | {"threads": torch.get_num_threads()}
     run.write_json("environment.json", machine)
-    findings = [dataclasses.asdict(f) for f in gathered.findings]
-    run.write_json("findings.json", findings)
+    checks = _checks(gathered)
+    run.write_json(
+        "findings.json", {"left_out": _plain(gathered.findings), "checked": _plain(checks or ())}
+    )
     _bundle(run, trainer, outcome, gathered)
 
     recipe, data = trainer.recipe, gathered.data
@@ -52,7 +59,8 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
         classes=list(gathered.classes),
         validation=_Drawn(gathered.val),
         examples=_examples(trainer),
-        findings=[(f.name, f.kind, f.message) for f in gathered.findings],
+        findings=[astuple(finding) for finding in gathered.findings],
+        checks=None if checks is None else [astuple(finding) for finding in checks],
         facts={
             "network": recipe.network,
             "parameters": trainer.parameters,
@@ -66,6 +74,17 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
         },
         seconds=trainer.spent(),
     )
+
+
+def _checks(gathered: Gathered) -> list[Finding] | None:
+    """What `hubel check` finds in the data; None for data sets of one's own and very large ones."""
+    if gathered.data is None or len(gathered.train) + len(gathered.val) > CHECKED:
+        return None
+    return findings_of(gathered.data)
+
+
+def _plain(findings: Sequence[Finding]) -> list[dict[str, str]]:
+    return [asdict(finding) for finding in findings]
 
 
 def _bundle(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> None:
