@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import types
 
@@ -142,11 +143,24 @@ def test_a_name_is_registered_once(monkeypatch):
         networks._merged()
 
 
-def test_building_is_quick():
-    """Far above the 0.03 s that it takes alone, as tests share their machine."""
-    import time
-
-    meta("resnet152")
+QUICK = """
+import time, torch
+from hubel.networks import create
+seconds = []
+for _ in range(7):
     start = time.process_time()
-    meta("resnet152").account()
-    assert time.process_time() - start < 0.5
+    with torch.device("meta"):
+        network = create("resnet152")
+    built = time.process_time()
+    network.account()
+    seconds.append((built - start, time.process_time() - start))
+print(*map(min, zip(*seconds)))
+"""
+
+
+def test_building_is_quick():
+    """ResNet-152 on the meta device, and its account: the best of seven in a fresh process."""
+    run = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True, check=True)
+    building, both = map(float, run.stdout.split())
+    assert building <= 0.1
+    assert both <= 0.2

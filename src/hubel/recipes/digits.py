@@ -1,4 +1,11 @@
-"""Small grey pictures: LeNet-5 in its modern form."""
+"""Small grey pictures: LeNet-5 in its modern form.
+
+    hubel demo                          (or: make demo)
+    hubel train digits --recipe digits
+
+Less than half a minute on one thread; 99.55 % of scikit-learn's held-out digits at the last epoch,
+the mean of 5 seeds (99.16 to 100 %).
+"""
 
 from hubel.data.augment import Affine
 from hubel.pictures import Preprocess

@@ -1,4 +1,11 @@
-"""Photographs of one's own: ResNet-18 from scratch at 128 pixels."""
+"""Photographs of one's own: ResNet-18 from scratch at 128 pixels.
+
+    hubel train path/to/folder --recipe photos
+
+22 seconds an epoch for 245 photographs on one busy thread, 11 minutes for its 30 epochs. From
+scratch a few hundred photographs are few: 62.75 % of ants and bees after 3 epochs, one seed. Start
+from weights (--weights) where you have some.
+"""
 
 from hubel.data.augment import Brightness, Contrast, Crop, Mirror
 from hubel.pictures import Preprocess

@@ -1,4 +1,10 @@
-"""The CIFAR ResNet of 14 layers: small colour pictures in minutes."""
+"""The CIFAR ResNet of 14 layers: small colour pictures in minutes.
+
+    hubel train path/to/cifar10 --recipe resnet14
+
+14 minutes on two cores; 83.21 % on CIFAR-10's JPEG copy at the last of 10 epochs, one seed. The
+report has the table of classes and a grid of pictures, truths and answers.
+"""
 
 from hubel.data.augment import Mirror, Shift
 from hubel.pictures import Preprocess

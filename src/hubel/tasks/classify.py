@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from hubel.data import Loader
 from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.tasks.losses import Loss
 from hubel.tasks.outcome import Outcome
+
+AUX = 0.3
+"""Weight of every auxiliary loss."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,19 @@ class Classify:
     def model(self, network: nn.Module) -> nn.Module:
         """Pictures (N, C, H, W) in 0..255 -> logits (N, K): the normalization, then the network."""
         return nn.Sequential(OrderedDict(normalize=Normalize(self.preprocess), network=network))
+
+    def objective(self, model: nn.Module, pictures: Tensor, targets: Tensor) -> Tensor:
+        """The loss of a batch in training, with that of auxiliary heads where the network has some.
+
+        Auxiliary losses count AUX each: Szegedy et al. 2014 (arXiv 1409.4842), section 5.
+        """
+        network: Any = model.get_submodule("network")
+        if not len(getattr(network, "aux", ())):
+            return self.loss(model(pictures).float(), targets)
+        seen = model.get_submodule("normalize")(pictures)
+        logits, *others = (out.float() for out in network.outputs(seen))
+        aux = sum((self.loss(out, targets) for out in others), logits.new_zeros(()))
+        return self.loss(logits, targets) + AUX * aux
 
     @torch.no_grad()
     def evaluate(

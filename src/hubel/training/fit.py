@@ -103,7 +103,7 @@ class Trainer:
         frozen = [m for m in model.modules() if isinstance(m, _BatchNorm) and not _trained(m)]
         rate = Rate(bound("schedule", SCHEDULES, recipe.schedule))
         precision = PRECISIONS[recipe.precision]
-        gradients = Gradients(self.task.loss, self.format, recipe.parts, precision, frozen)
+        gradients = Gradients(self.task.objective, self.format, recipe.parts, precision, frozen)
         steps: list[Step] = [rate, gradients]
         if recipe.clip:
             steps.append(Clip(recipe.clip))

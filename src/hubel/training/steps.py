@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from hubel.data import Batch
-from hubel.tasks.losses import Loss
 from hubel.training.schedules import Schedule
 
 
@@ -69,6 +68,10 @@ class State:
             setattr(self, name, position[name])
 
 
+Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""(model, pictures (N, C, H, W), targets) -> what is made small, a scalar: a task's `objective`."""
+
+
 class Step(Protocol):
     """An element of the fold."""
 
@@ -104,14 +107,14 @@ class Rate:
 
 @dataclass
 class Gradients:
-    """loss = loss(model(pictures), targets) and its gradient in every trained parameter.
+    """loss = objective(model, pictures, targets) and its gradient in every trained parameter.
 
     The batch goes through in `parts` of equal size, one after the other, where it does not fit into
     memory at once; gradients and loss are those of the whole batch, only batch norm sees the parts.
     `precision` is what the framework's autocast computes in.
     """
 
-    loss: Loss
+    objective: Objective
     format: torch.memory_format = torch.contiguous_format
     parts: int = 1
     precision: torch.dtype = torch.float32
@@ -130,8 +133,7 @@ class Gradients:
         state.loss = torch.zeros((), device=device)
         for x, y in zip(pictures.chunk(self.parts), targets.chunk(self.parts)):
             with cast:
-                out = state.model(x)
-            loss = self.loss(out.float(), y) * (len(y) / len(targets))
+                loss = self.objective(state.model, x, y) * (len(y) / len(targets))
             loss.backward()
             state.loss += loss.detach()
 
