@@ -12,7 +12,7 @@ from hubel.data import Loader
 from hubel.training import checkpoint, loop
 from hubel.training.loop import Rhythm, Stopped
 from hubel.training.optimizers import adamw, groups, sgd
-from hubel.training.progress import Lines, Quiet, duration
+from hubel.training.progress import Lines, Quiet, duration, watcher
 from hubel.training.record import Record
 from hubel.training.steps import Average, Clip, Gradients, Rate, State, Update
 
@@ -167,6 +167,16 @@ def test_plain_lines_off_the_terminal(tmp_path, capsys):
     assert "left" in first
     assert "left" not in second
     assert "\x1b" not in out.getvalue()
+
+
+def test_a_bar_on_a_terminal(tmp_path, capsys):
+    bar = watcher("bar")
+    bar.say("three [bold] words")  # a file name may look like markup
+    go(state(total=10), tmp_path, watcher=bar)
+    bar.close()
+    shown = capsys.readouterr().err
+    assert "three [bold] words" in shown
+    assert shown.count("top1 50.00%") == 2
 
 
 def test_durations_in_words():

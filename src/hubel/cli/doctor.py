@@ -9,7 +9,7 @@ def doctor(
     resume: bool = typer.Option(
         False,
         "--resume",
-        help="Prove that killed trainings resume exactly on this machine: a minute.",
+        help="Prove that killed trainings resume exactly on this machine: a few minutes.",
     ),
     kills: int = typer.Option(5, min=1, help="With --resume: how often each training is killed."),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),

@@ -59,7 +59,9 @@ class Bar(Quiet):
             BarColumn(None),
             TextColumn("{task.fields[note]}"),
         )
-        self.progress = Progress(*columns, console=Console(stderr=True), refresh_per_second=5)
+        self.progress = Progress(
+            *columns, console=Console(stderr=True), refresh_per_second=5, transient=True
+        )
         self.task = self.progress.add_task("starting", total=None, note="")
         self.remaining = Remaining()
         self.shown = 0.0
