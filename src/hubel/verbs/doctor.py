@@ -60,7 +60,7 @@ def doctor(*, resume: bool = False, kills: int = 5) -> Health:
     loader workers.
 
     The proof trains on the digits, kills the training `kills` times each and compares the bits:
-    about a minute.
+    a few minutes.
     """
     proofs: list[Proof] = []
     if resume:
