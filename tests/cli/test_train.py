@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def _own_cache(tmp_path, monkeypatch):
 def picture(path, colour, size=(40, 40)):
     """A noisy square of one colour, so that a network can learn it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(abs(hash(path.name)) % 2**32).integers(0, 60, (*size, 3))
+    noise = np.random.default_rng(crc32(path.name.encode())).integers(0, 60, (*size, 3))
     Image.fromarray((np.array(colour) * 180 + noise).clip(0, 255).astype(np.uint8)).save(path)
     return path
 

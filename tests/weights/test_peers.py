@@ -9,6 +9,7 @@ import warnings
 
 import pytest
 import torch
+from torch.library import Library
 
 from hubel import networks
 from hubel.weights import load
@@ -25,17 +26,16 @@ def peers():
     try:
         torch.ops.torchvision.nms  # noqa: B018
     except AttributeError:
-        library = torch.library.Library("torchvision", "DEF")
+        schemas = Library("torchvision", "DEF")  # they last as long as this fixture does
         for operator in OPERATORS:
-            library.define(f"{operator}(Tensor x) -> Tensor")
-            library.define(f"_{operator}_backward(Tensor x) -> Tensor")
-        peers.library = library
+            schemas.define(f"{operator}(Tensor x) -> Tensor")
+            schemas.define(f"_{operator}_backward(Tensor x) -> Tensor")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import timm
         import torchvision
     known = set(networks.names())
-    return {
+    yield {  # noqa: PT022 (after a return the schemas would be gone)
         "torchvision": {
             name: lambda name=name: torchvision.models.get_model(name, weights=None)
             for name in torchvision.models.list_models(module=torchvision.models)
