@@ -19,6 +19,8 @@ PUBLIC = {
     "predict": "hubel.verbs.predict",
     "val": "hubel.verbs.val",
     "check": "hubel.verbs.check",
+    "compare": "hubel.verbs.compare",
+    "ablate": "hubel.verbs.ablate",
     "catalogue": "hubel.analysis.catalogue",
     "show": "hubel.verbs.show",
     "layer": "hubel.verbs.layer",
@@ -41,7 +43,9 @@ if TYPE_CHECKING:
     from hubel.runtime import load as load
     from hubel.training.recipe import Recipe as Recipe
     from hubel.training.run import Run as Run
+    from hubel.verbs.ablate import ablate as ablate
     from hubel.verbs.check import check as check
+    from hubel.verbs.compare import compare as compare
     from hubel.verbs.demo import demo as demo
     from hubel.verbs.doctor import doctor as doctor
     from hubel.verbs.layer import layer as layer

@@ -12,7 +12,9 @@ import sys
 
 import typer
 
+from hubel.cli.ablate import ablate
 from hubel.cli.check import check
+from hubel.cli.compare import compare
 from hubel.cli.demo import demo
 from hubel.cli.doctor import doctor
 from hubel.cli.layer import layer
@@ -23,8 +25,8 @@ from hubel.cli.train import train
 from hubel.cli.val import val
 
 TRAIN_PACKAGES = {
-    "torch", "safetensors", "huggingface_hub", "pyarrow", "yaml", "matplotlib", "sklearn", "onnx",
-    "onnxscript",
+    "torch", "safetensors", "huggingface_hub", "pyarrow", "yaml", "matplotlib", "scipy", "sklearn",
+    "onnx", "onnxscript",
 }  # fmt: skip
 
 app = typer.Typer(
@@ -35,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, check, predict, val, networks, show, layer, doctor, demo):
+for verb in (train, check, predict, val, compare, ablate, networks, show, layer, doctor, demo):
     app.command()(verb)
 
 

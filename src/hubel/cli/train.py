@@ -35,7 +35,8 @@ def train(
     batch: int | None = typer.Option(None, help="Pictures a step."),
     lr: float | None = typer.Option(None, help="Learning rate, used exactly as given."),
     size: int | None = typer.Option(None, help="Side of the network's input in pixels."),
-    seed: int | None = typer.Option(None, help="Seed of weights, split, order and augmentation."),
+    seed: int | None = typer.Option(None, help="Seed of weights, order and augmentation."),
+    split: int | None = typer.Option(None, help="Seed of which pictures are held out."),
     val: float | None = typer.Option(
         None, help="Share held out where the data has no validation part."
     ),
@@ -78,6 +79,7 @@ def train(
         "size": size,
         "seed": seed,
         "val": val,
+        "split": split,
         "workers": workers,
         "threads": threads,
         "device": device,

@@ -112,7 +112,7 @@ def plot(
     )
     return (
         f'<figure class="plot"><figcaption><b>{text(title)}</b>{legend}</figcaption>'
-        f"{_svg(WIDTH, HEIGHT, f'{title} by epoch: {said}', parts)}</figure>"
+        f"{svg(WIDTH, HEIGHT, f'{title} by epoch: {said}', parts)}</figure>"
     )
 
 
@@ -135,7 +135,7 @@ def histogram(title: str, noun: str, counts: Sequence[int], edges: Sequence[floa
     )
     return (
         f'<figure class="plot"><figcaption><b>{text(title)}</b></figcaption>'
-        f"{_svg(WIDTH, HEIGHT, f'{title}: {said}', parts)}</figure>"
+        f"{svg(WIDTH, HEIGHT, f'{title}: {said}', parts)}</figure>"
     )
 
 
@@ -175,7 +175,7 @@ def calibration_plot(calibration: Calibration) -> str:
         f"confidence {percent(confidence, 0)}, accuracy {percent(accuracy, 0)}, {count} pictures"
         for count, confidence, accuracy in filled
     )
-    return _svg(WIDTH, base + 24, f"Accuracy by confidence: {said}", parts)
+    return svg(WIDTH, base + 24, f"Accuracy by confidence: {said}", parts)
 
 
 def heat_map(matrix: NDArray[np.int64], classes: Sequence[str]) -> str:
@@ -219,14 +219,15 @@ def heat_map(matrix: NDArray[np.int64], classes: Sequence[str]) -> str:
     label = (
         f"Confusion matrix of {k} classes; the table of classes and the pairs below say the same"
     )
-    return _svg(whole, whole, label, parts, fixed=True)
+    return svg(whole, whole, label, parts, fixed=True)
 
 
 def _dot(kind: str, x: float, y: float, radius: float) -> str:
     return f'<circle class="{kind}" cx="{x}" cy="{y}" r="{radius:.2g}"/>'
 
 
-def _svg(width: float, height: float, label: str, parts: Sequence[str], fixed: bool = False) -> str:
+def svg(width: float, height: float, label: str, parts: Sequence[str], fixed: bool = False) -> str:
+    """A drawing of that many pixels; `label` is read aloud, a `fixed` one keeps its size."""
     size = f' width="{width}" height="{height}"' if fixed else ""
     return (
         f'<svg{size} viewBox="0 0 {width} {height}" role="img" aria-label="{text(label)}">'

@@ -69,6 +69,8 @@ class Recipe:
     seed: int = 0
     val: float = 0.2
     """Share of the pictures held out where the data has no validation part of its own."""
+    split: int = 0
+    """Seed of that choice, apart from `seed`, so that runs of several seeds can be compared."""
     workers: int = 0
     threads: int | None = None
     device: str = "auto"

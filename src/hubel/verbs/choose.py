@@ -71,7 +71,7 @@ def _look(data: Any, changes: dict[str, Any], download: bool) -> recipes.Look:
     if isinstance(data, tuple):
         preprocess = own_preprocess(data)
         return recipes.Look(min(preprocess.size), preprocess.channels == 1)
-    found = opened(data, changes.get("seed", 0), changes.get("val", Recipe.val), download)
+    found = opened(data, changes.get("split", 0), changes.get("val", Recipe.val), download)
     return recipes.look(found.train)
 
 

@@ -36,7 +36,9 @@ def demo(
 
     ValueError if fewer than 97 % of the held-out digits are answered right.
     """
-    run = train("digits", recipe="digits", seed=seed, runs=runs, name="demo", progress=progress)
+    run = train(
+        "digits", recipe="digits", seed=seed, split=seed, runs=runs, name="demo", progress=progress
+    )
     if run.scores["val_top1"] < LEAST:
         raise ValueError(
             f"{run.scores['val_top1']:.2%} of the held-out digits were answered right, expected at "

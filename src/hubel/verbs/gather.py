@@ -43,11 +43,11 @@ class Gathered:
         }
 
 
-def opened(data: Any, seed: int, val: float, download: bool) -> Data:
+def opened(data: Any, split: int, val: float, download: bool) -> Data:
     """`data` as it is, or what lies there."""
     if isinstance(data, Data):
         return data
-    return open_data(data, seed=seed, val=val, download=download)
+    return open_data(data, seed=split, val=val, download=download)
 
 
 MANY = 5000
@@ -66,7 +66,7 @@ def gather(
         if not classes:
             raise ValueError("data sets of your own need `classes`, the list of their class names")
         return Gathered(data[0], data[1], tuple(classes))
-    found = opened(data, recipe.seed, recipe.val, download)
+    found = opened(data, recipe.split, recipe.val, download)
     if (count := len(found.train) + len(found.val)) >= MANY:
         say(f"Reading {count:,} pictures; decoded ones are kept for the next time")
     canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None

@@ -99,7 +99,7 @@ def show(
         lines = words.layers(found)
         title = network if isinstance(network, str) else type(module).__name__
         return Shown(
-            title + "".join(f" {word}={value}" for word, value in ablation.items()),
+            titled(title, ablation),
             size,
             rows(spec, found) if spec else "",
             found,
@@ -121,6 +121,11 @@ def _undisturbed() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def titled(network: str, words: Mapping[str, Any]) -> str:
+    """A network and its words as one text: "resnet20 skip=none"."""
+    return " ".join([network, *(f"{word}={value}" for word, value in words.items())])
 
 
 def _made(name: str, size: Sequence[int] | None, ablation: Mapping[str, Any]) -> nn.Module:

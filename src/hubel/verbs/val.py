@@ -106,9 +106,10 @@ def _open(where: Any, bundle: Bundle) -> Data:
 
     try:
         recipe = bundle.facts["training"]["recipe"]
-        seed, share = int(recipe["seed"]), float(recipe["val"])
+        split = int(recipe.get("split", recipe["seed"]))  # older ones had one seed for both
+        share = float(recipe["val"])
         fingerprint = bundle.facts["data"]["fingerprint"]
     except (KeyError, TypeError, ValueError):  # a bundle of other hands may not say
         return open_data(where, val=1)
-    same = open_data(where, seed=seed, val=share)
+    same = open_data(where, seed=split, val=share)
     return same if same.fingerprint == fingerprint else open_data(where, val=1)
