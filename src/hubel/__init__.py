@@ -21,6 +21,7 @@ PUBLIC = {
     "check": "hubel.verbs.check",
     "compare": "hubel.verbs.compare",
     "ablate": "hubel.verbs.ablate",
+    "convert": "hubel.verbs.convert",
     "catalogue": "hubel.analysis.catalogue",
     "show": "hubel.verbs.show",
     "layer": "hubel.verbs.layer",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from hubel.verbs.ablate import ablate as ablate
     from hubel.verbs.check import check as check
     from hubel.verbs.compare import compare as compare
+    from hubel.verbs.convert import convert as convert
     from hubel.verbs.demo import demo as demo
     from hubel.verbs.doctor import doctor as doctor
     from hubel.verbs.layer import layer as layer

@@ -15,6 +15,7 @@ import typer
 from hubel.cli.ablate import ablate
 from hubel.cli.check import check
 from hubel.cli.compare import compare
+from hubel.cli.convert import convert
 from hubel.cli.demo import demo
 from hubel.cli.doctor import doctor
 from hubel.cli.layer import layer
@@ -37,7 +38,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, check, predict, val, compare, ablate, networks, show, layer, doctor, demo):
+for verb in (
+    train,
+    check,
+    convert,
+    predict,
+    val,
+    compare,
+    ablate,
+    networks,
+    show,
+    layer,
+    doctor,
+    demo,
+):
     app.command()(verb)
 
 

@@ -14,19 +14,21 @@ class Header(NamedTuple):
     """`format` is JPEG, PNG, ... or array; `mode` Pillow's colour mode, RGBA too where a palette
     or grey picture has transparent pixels; `orientation` EXIF's 1..8, 1 where it is upright.
     `whole` is False for a JPEG whose pixels do not end: decoders may fill up the rest in silence.
+    `size` is (height, width) of the upright picture.
     """
 
     format: str
     mode: str
     orientation: int = 1
     whole: bool = True
+    size: tuple[int, int] = (0, 0)
 
 
 def read_header(source: Readable) -> Header:
     """The header of a picture that `read_picture` has read; its errors are told there."""
     if isinstance(source, np.ndarray):
         depth = source.shape[2] if source.ndim == 3 else 1
-        return Header("array", {1: "L", 3: "RGB", 4: "RGBA"}.get(depth, "?"))
+        return Header("array", {1: "L", 3: "RGB", 4: "RGBA"}.get(depth, "?"), size=source.shape[:2])
     if isinstance(source, Image.Image):
         return _header(source)
     file, name = _open_source(source)
@@ -56,4 +58,7 @@ def _ends(jpeg: bytes) -> bool:
 def _header(image: Image.Image) -> Header:
     mode = "RGBA" if image.has_transparency_data else image.mode
     turned = _orientation(image)
-    return Header(image.format or "picture", mode, turned if turned in range(1, 9) else 1)
+    turned = turned if turned in range(1, 9) else 1
+    width, height = image.size
+    size = (width, height) if turned > 4 else (height, width)  # from 5 on it lies on its side
+    return Header(image.format or "picture", mode, turned, size=size)

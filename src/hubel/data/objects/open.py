@@ -1,0 +1,97 @@
+"""Which format a data set of objects has, told by looking; and writing one in another."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from hubel.data.layout import WHOLE
+from hubel.data.objects.coco import coco_files, read_coco, write_coco
+from hubel.data.objects.types import Scenes
+from hubel.data.objects.voc import is_voc, read_voc, write_voc
+from hubel.data.objects.yolo import read_yolo, write_yolo, yolo_file
+from hubel.runtime.names import unknown
+
+FORMATS: dict[str, tuple[Callable[[Scenes, Path, dict[str, Path]], None], str]] = {
+    "voc": (write_voc, "JPEGImages"),
+    "coco": (write_coco, "images/{part}"),
+    "yolo": (write_yolo, "images/{part}"),
+}
+"""What can be written -> the writer, and the folder of its pictures."""
+
+
+def open_objects(where: str | os.PathLike[str]) -> Scenes:
+    """Pictures with objects from a folder or an annotation file.
+
+    Pascal VOC (Annotations/, or XML files beside pictures), COCO (a .json, or one for each part),
+    YOLO (a data.yaml). Paths in the files are relative to them. Mistakes in annotations are
+    `findings` by name and left out; nothing is rewritten. ValueError for what is none of these.
+    """
+    path = Path(where)
+    if path.is_file():
+        if path.suffix.lower() == ".json":
+            return read_coco([path])
+        if path.suffix.lower() in (".yaml", ".yml"):
+            return read_yolo(path)
+    elif path.is_dir():
+        if files := coco_files(path):
+            return read_coco(files)
+        if file := yolo_file(path):
+            return read_yolo(file)
+        if is_voc(path):
+            return read_voc(path)
+    else:
+        raise ValueError(f"{path}: there is no such file or folder")
+    raise ValueError(
+        f"{path}: no annotations of objects; neither Pascal VOC (Annotations/*.xml) nor COCO "
+        "(*.json) nor YOLO (data.yaml)"
+    )
+
+
+def write_objects(scenes: Scenes, folder: str | os.PathLike[str], kind: str) -> list[str]:
+    """Write pictures (copied as they are) and annotations into a new folder as voc, coco or yolo.
+
+    Gives what the format cannot say, in words. ValueError for an unknown format and for a folder
+    that has something in it.
+    """
+    if kind not in FORMATS:
+        raise unknown("format", kind, FORMATS)
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is not an empty folder; name a new one")
+    write, pictures = FORMATS[kind]
+    files: dict[str, Path] = {}
+    taken: set[Path] = set()
+    for part, inside in scenes.parts.items():
+        place = folder / pictures.format(part="train" if part == WHOLE else part)
+        place.mkdir(parents=True, exist_ok=True)
+        for scene in inside:
+            target, number = place / Path(scene.name).name, 1
+            while target.with_suffix("") in taken:  # a.jpg and a.png would share their text
+                number += 1
+                target = place / f"{Path(scene.name).stem}-{number}{Path(scene.name).suffix}"
+            taken.add(target.with_suffix(""))
+            files[scene.name] = target
+            if isinstance(scene.picture, str | os.PathLike):
+                shutil.copyfile(scene.picture, target)
+            else:
+                target.write_bytes(bytes(scene.picture))  # type: ignore[arg-type]
+    write(scenes, folder, files)
+    return lost(scenes, kind)
+
+
+def lost(scenes: Scenes, kind: str) -> list[str]:
+    """What a format has no place for, among what is there."""
+    inside = [scene.objects for part in scenes.parts.values() for scene in part]
+    masks = [mask for objects in inside for mask in objects.masks if mask is not None]
+    counted = {
+        "the mark of {} difficult objects": sum(int(o.difficult.sum()) for o in inside),
+        "the mark of {} crowds": sum(int(o.crowd.sum()) for o in inside),
+        "{} masks": len(masks),
+        "{} masks of run lengths or several outlines": sum(len(m.outline) != 1 for m in masks),
+    }
+    difficult, crowds, every, some = counted
+    missing = {"voc": (crowds, every), "coco": (difficult,), "yolo": (difficult, crowds, some)}
+    return [text.format(counted[text]) for text in missing[kind] if counted[text]]
