@@ -25,11 +25,11 @@ def stored(image: Image.Image, kind: str, **words) -> bytes:
 
 def test_of_files_bytes_pictures_and_arrays(image, tmp_path):
     image.save(tmp_path / "a.png")
-    assert read_header(tmp_path / "a.png") == Header("PNG", "RGB")
-    assert read_header(stored(image, "bmp")) == Header("BMP", "RGB")
+    assert read_header(tmp_path / "a.png") == Header("PNG", "RGB", size=(40, 60))
+    assert read_header(stored(image, "bmp")) == Header("BMP", "RGB", size=(40, 60))
     assert read_header(image.convert("CMYK")).mode == "CMYK"
-    assert read_header(np.zeros((8, 8), np.uint8)) == Header("array", "L")
-    assert read_header(np.zeros((8, 8, 4), np.uint8)) == Header("array", "RGBA")
+    assert read_header(np.zeros((8, 8), np.uint8)) == Header("array", "L", size=(8, 8))
+    assert read_header(np.zeros((8, 8, 4), np.uint8)) == Header("array", "RGBA", size=(8, 8))
 
 
 def test_transparency_is_told_whatever_holds_it(image):
@@ -57,3 +57,10 @@ def test_a_jpeg_has_an_end(image, progressive):
 def test_what_is_no_picture_is_refused():
     with pytest.raises(PictureError, match="damaged"):
         read_header(b"no picture")
+
+
+def test_the_size_is_that_of_the_upright_picture(image):
+    for orientation, size in ((1, (40, 60)), (3, (40, 60)), (6, (60, 40)), (8, (60, 40))):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        assert read_header(stored(image, "jpeg", exif=exif)).size == size

@@ -38,20 +38,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (
-    train,
-    check,
-    convert,
-    predict,
-    val,
-    compare,
-    ablate,
-    networks,
-    show,
-    layer,
-    doctor,
-    demo,
-):
+VERBS = (
+    train, check, convert, predict, val, compare, ablate, networks, show, layer, doctor, demo,
+)  # fmt: skip
+for verb in VERBS:
     app.command()(verb)
 
 
