@@ -96,7 +96,7 @@ def account(module: nn.Module, size: tuple[int, int, int]) -> Account:
                 on_meta[path] = stand_in
     picture = torch.empty((1, *size), device="meta", dtype=_dtype(module))
     picture.place = Place(Axis(size[1]), Axis(size[2]))  # type: ignore[attr-defined]
-    with torch.no_grad(), _evaluating(module), walk.watching(module):
+    with torch.no_grad(), evaluating(module), walk.watching(module):
         try:
             functional_call(module, on_meta, picture, tie_weights=False)
         except (RuntimeError, ValueError) as error:
@@ -240,7 +240,8 @@ def _carried(args: Any, shape: tuple[int, ...]) -> Place | None:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """The module in evaluation mode, and afterwards every part in its own again."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:

@@ -1,0 +1,1 @@
+"""What a network sees: heat maps, feature maps, filters, receptive fields, gradients."""
