@@ -6,7 +6,9 @@ no torch.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -22,6 +24,9 @@ PUBLIC = {
     "compare": "hubel.verbs.compare",
     "ablate": "hubel.verbs.ablate",
     "convert": "hubel.verbs.convert",
+    "explain": "hubel.verbs.explain",
+    "gradients": "hubel.verbs.gradients",
+    "invariance": "hubel.verbs.invariance",
     "catalogue": "hubel.analysis.catalogue",
     "show": "hubel.verbs.show",
     "layer": "hubel.verbs.layer",
@@ -50,6 +55,9 @@ if TYPE_CHECKING:
     from hubel.verbs.convert import convert as convert
     from hubel.verbs.demo import demo as demo
     from hubel.verbs.doctor import doctor as doctor
+    from hubel.verbs.explain import explain as explain
+    from hubel.verbs.gradients import gradients as gradients
+    from hubel.verbs.invariance import invariance as invariance
     from hubel.verbs.layer import layer as layer
     from hubel.verbs.predict import predict as predict
     from hubel.verbs.show import show as show
@@ -66,3 +74,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """`hubel.explain` is the verb, although a room has its name: importing the room, which would
+    bind its name here, leaves the verb alone. `from hubel.explain.heat import ...` works as ever.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in PUBLIC and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

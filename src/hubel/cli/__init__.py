@@ -18,6 +18,7 @@ from hubel.cli.compare import compare
 from hubel.cli.convert import convert
 from hubel.cli.demo import demo
 from hubel.cli.doctor import doctor
+from hubel.cli.explain import explain
 from hubel.cli.layer import layer
 from hubel.cli.networks import networks
 from hubel.cli.predict import predict
@@ -39,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    train, check, convert, predict, val, compare, ablate, networks, show, layer, doctor, demo,
+    train, check, convert, predict, val, explain, compare, ablate, networks, show, layer, doctor, demo,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ class Picture:
 @dataclass(frozen=True, eq=False)
 class Explained:
     """A network, the layer that was explained, its first filters (c_out, c_in, k, k), its fields,
-    and the pictures.
+    the pictures, and the page where one was written.
     """
 
     network: str
@@ -81,12 +82,14 @@ class Explained:
     filters: Heat | None
     fields: tuple[Field, ...]
     pictures: tuple[Picture, ...] = field(repr=False)
+    page: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for --json."""
         return {
             "network": self.network,
             "layer": self.layer,
+            "page": None if self.page is None else str(self.page),
             "receptive_fields": [
                 {
                     "layer": f.layer,

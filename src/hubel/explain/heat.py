@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hubel.explain.maps import Heat, axes, deepest, passed, spread
@@ -57,6 +58,17 @@ def heats(module: nn.Module, x: Tensor, classes: Tensor) -> Heats:
         cells.cpu().numpy(),
         weighted.sum((2, 3)).cpu().numpy(),
     )
+
+
+def contrast(
+    module: nn.Module, x: Tensor, truths: NDArray[np.int64], answers: NDArray[np.int64]
+) -> Heat:
+    """Grad-CAM for the truth and for the answer of each picture x (N, C, H, W): (N, 2, H, W)."""
+    both = [
+        heats(module, x, torch.from_numpy(classes).to(x.device)).gradcam
+        for classes in (truths, answers)
+    ]
+    return np.stack(both, axis=1)
 
 
 @torch.no_grad()

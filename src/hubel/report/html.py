@@ -16,7 +16,7 @@ from PIL import Image
 from hubel.report.words import percent
 
 TINY = 64  # pixels a side up to which a picture is kept exactly and shown as squares
-SHOWN = 128  # larger pictures are shown with this longest side, in CSS pixels
+SHOWN = 128  # other pictures are shown with this longest side, in CSS pixels
 STORED = 160  # and kept a little sharper, for dense screens
 
 
@@ -84,19 +84,24 @@ def facts(pairs: Iterable[tuple[str, str]], kind: str = "facts") -> str:
     return f'<dl class="{kind}">{rows}</dl>'
 
 
-def picture(pixels: NDArray[np.uint8], alt: str) -> str:
-    """An <img> with its bytes inside, from uint8 (H, W, C) with C = 1 or 3."""
+def picture(pixels: NDArray[np.uint8], alt: str, shown: int = SHOWN) -> str:
+    """An <img> with its bytes inside, from uint8 (H, W, C) with C = 1 or 3.
+
+    `shown` is the longest side in CSS pixels; tiny pictures get the nearest whole factor of 3/4 of
+    it.
+    """
     side = max(pixels.shape[:2])
     grey = pixels.shape[2] == 1 or not np.ptp(pixels, axis=2).any()
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels))
     file = io.BytesIO()
     if side <= TINY:
         # A whole number of screen pixels for each of its own, or the squares come out uneven.
-        scale, kind, mime = float(max(1, round(96 / side))), "tiny", "png"
+        scale, kind, mime = float(max(1, round(0.75 * shown / side))), "tiny", "png"
         image.save(file, "png", optimize=True)
     else:
-        scale, kind, mime = min(1.0, SHOWN / side), "photo", "jpeg"
-        image.thumbnail((STORED, STORED))
+        scale, kind, mime = shown / side, "photo", "jpeg"
+        stored = shown * STORED // SHOWN
+        image.thumbnail((stored, stored))
         image.save(file, "jpeg", quality=82, optimize=True)
     height, width = (max(1, round(n * scale)) for n in pixels.shape[:2])
     return (
@@ -117,8 +122,12 @@ def tile(
     answer: str | None = None,
     confidence: float = 0.0,
     name: str = "",
+    evidence: Sequence[NDArray[np.uint8]] = (),
 ) -> str:
-    """One picture, its truth below it, and, where given, the answer, its confidence, its file."""
+    """One picture, its truth below it, and, where given, the answer, its confidence, its file.
+
+    `evidence`: the picture with what speaks for the truth, and with what speaks for the answer.
+    """
     label = f'<b title="{text(truth)}">{text(truth)}</b>'
     # A long name is cut at its start (the style sheet sets it from the right), for its end differs.
     file = f'<small title="{text(name)}"><bdi>{text(name)}</bdi></small>' if name else ""
@@ -127,12 +136,17 @@ def tile(
     right = answer == truth
     alt = f"{truth}, answered {answer}"
     shown = f"{mark(right)}<span>{text(answer)}</span><i>{text(percent(confidence, 0))}</i>"
-    return (
-        f'<li class="tile {"right" if right else "wrong"}">{picture(pixels, alt)}'
-        f'{label}<span class="answer" title="{text(answer)}">{shown}</span>{file}</li>'
-    )
+    shown = f'<span class="answer" title="{text(answer)}">{shown}</span>'
+    kind = "right" if right else "wrong"
+    if not evidence:
+        return f'<li class="tile {kind}">{picture(pixels, alt)}{label}{shown}{file}</li>'
+    parts = [(picture(pixels, alt), file or "<small></small>")]
+    said = (f"what speaks for {truth}", label), (f"what speaks for {answer}", shown)
+    parts += [(picture(heat, words), below) for heat, (words, below) in zip(evidence, said)]
+    cells = "".join(f"<div>{image}{below}</div>" for image, below in parts)
+    return f'<li class="tile three {kind}">{cells}</li>'
 
 
-def tiles(items: Iterable[str]) -> str:
-    """A grid of tiles."""
-    return f'<ul class="tiles">{"".join(items)}</ul>'
+def tiles(items: Iterable[str], kind: str = "") -> str:
+    """A grid of tiles; `kind` is a class of the style sheet that sets their size."""
+    return f'<ul class="{f"tiles {kind}".strip()}">{"".join(items)}</ul>'

@@ -44,6 +44,7 @@ def write_report(
     checks: Sequence[tuple[str, str, str]] | None = None,
     facts: Mapping[str, Any],
     seconds: Mapping[str, float],
+    heats: NDArray[np.float32] | None = None,
 ) -> Path:
     """Write the report of a run that classifies, and return its path.
 
@@ -57,6 +58,8 @@ def write_report(
     `facts`: network, parameters, macs (of one picture), data and split in words, pictures_per_class
     (training pictures, in the order of `classes`), machine, versions (a dict), and command, which
     repeats the run. `seconds`: the time spent in read, augment, compute and validate.
+    `heats`: float32 (n, 2, H, W) of the first n of the worst mistakes, 24 at most: what speaks for
+    the truth and for the answer; None where the network gives no maps.
 
     The size of the page hardly depends on the number of pictures, since a fixed number is shown.
     ValueError where the parts do not fit together.
@@ -76,7 +79,7 @@ def write_report(
         "Classes": sections.class_table(outcome, classes, facts["pictures_per_class"]),
         "Confusion": sections.matrix_section(outcome, classes),
         "Pictures and answers": sections.drawn(outcome, classes, validation),
-        "Worst mistakes": sections.worst_section(outcome, classes, validation),
+        "Worst mistakes": sections.worst_section(outcome, classes, validation, heats),
         "Confused pairs": sections.pairs_section(outcome, classes, validation),
         "Calibration": sections.calibration_section(outcome),
         "Training pictures": sections.examples_section(*examples, classes),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hubel.analysis.errors import calibrate, confused_pairs, confusion, per_class, worst
 from hubel.report.draw import Curve, calibration_plot, heat_map, plot
+from hubel.report.heat import over
 from hubel.report.html import Number, facts, mark, scroll, table, text, tile, tiles
 from hubel.report.words import PARTS, THIN, counted, percent, verdict
 from hubel.tasks.outcome import Outcome
@@ -146,7 +147,12 @@ def matrix_section(outcome: Outcome, classes: Sequence[str]) -> str:
 
 
 def _answer(
-    outcome: Outcome, classes: Sequence[str], validation: Pictures, i: int, name: str
+    outcome: Outcome,
+    classes: Sequence[str],
+    validation: Pictures,
+    i: int,
+    name: str,
+    evidence: Sequence[NDArray[np.uint8]] = (),
 ) -> str:
     return tile(
         validation[i],
@@ -154,6 +160,7 @@ def _answer(
         classes[outcome.predictions[i]],
         float(outcome.confidences[i]),
         name,
+        evidence,
     )
 
 
@@ -171,18 +178,38 @@ def drawn(outcome: Outcome, classes: Sequence[str], validation: Pictures) -> str
     ) + tiles(_answer(outcome, classes, validation, i, "") for i in chosen.tolist())
 
 
-def worst_section(outcome: Outcome, classes: Sequence[str], validation: Pictures) -> str:
-    """The mistakes with the highest loss."""
+def worst_section(
+    outcome: Outcome,
+    classes: Sequence[str],
+    validation: Pictures,
+    heats: NDArray[np.float32] | None = None,
+) -> str:
+    """The mistakes with the highest loss; `heats` (n, 2, H, W) tells what speaks for truth and
+    answer in each of the first n.
+    """
     mistakes = int((~outcome.right).sum())
     chosen = worst(outcome, WORST).tolist()
     if not chosen:
         return f"<p>None: all {counted(len(outcome.names), 'validation picture')} are right.</p>"
     which = f"{len(chosen)} of {mistakes:,}" if mistakes > len(chosen) else f"All {mistakes}"
     which = "The only one" if mistakes == 1 else f"{which} mistakes, the highest loss first"
+    lead = (
+        f"{which}. Look here for wrong labels: errors.csv lists every validation picture by "
+        "its loss, with an empty column for the corrected class."
+    )
+    if heats is None:
+        shown = (_answer(outcome, classes, validation, i, outcome.names[i]) for i in chosen)
+        return f"<p>{lead}</p>{tiles(shown)}"
+    items = []
+    for i, both in zip(chosen, heats):
+        pixels = validation[i]
+        evidence = [over(pixels, heat) for heat in both]
+        items.append(_answer(outcome, classes, validation, i, outcome.names[i], evidence))
     return (
-        f"<p>{which}. Look here for wrong labels: errors.csv lists every validation picture by "
-        "its loss, with an empty column for the corrected class.</p>"
-    ) + tiles(_answer(outcome, classes, validation, i, outcome.names[i]) for i in chosen)
+        f"<p>{lead} Beside each picture: what speaks for its truth, then what speaks for the "
+        "answer (Grad-CAM; bright speaks for it most, each by its own scale).</p>"
+        + tiles(items, "threes")
+    )
 
 
 def pairs_section(outcome: Outcome, classes: Sequence[str], validation: Pictures) -> str:

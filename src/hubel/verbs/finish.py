@@ -12,14 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hubel.analysis.errors import write_errors
+from hubel.analysis.errors import worst, write_errors
 from hubel.data import Finding
 from hubel.data.check import findings_of
 from hubel.data.loader import as_sample
+from hubel.explain.heat import contrast
 from hubel.export.bundle import write_bundle
 from hubel.ops.account import account
 from hubel.pictures import read_picture
 from hubel.report import write_report
+from hubel.report.sections import WORST
 from hubel.runtime.machine import environment
 from hubel.tasks.outcome import Outcome
 from hubel.training.fit import Trainer
@@ -73,7 +75,25 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
             "command": f"hubel train --recipe {run.path / 'recipe.yaml'}",
         },
         seconds=trainer.spent(),
+        heats=_heats(trainer, outcome, gathered),
     )
+
+
+def _heats(trainer: Trainer, outcome: Outcome, gathered: Gathered) -> NDArray[np.float32] | None:
+    """What speaks for truth and answer in the worst mistakes; None where the network has no maps,
+    or nothing is wrong.
+    """
+    chosen = worst(outcome, WORST)
+    if not len(chosen):
+        return None
+    shown = _Drawn(gathered.val)
+    stack = torch.stack([torch.from_numpy(shown[i]).permute(2, 0, 1) for i in chosen])
+    with torch.no_grad():
+        x = trainer.model.get_submodule("normalize")(stack.to(trainer.device))
+    try:
+        return contrast(trainer.network, x, outcome.truths[chosen], outcome.predictions[chosen])
+    except ValueError:  # no maps: a network of dense layers of one's own
+        return None
 
 
 def _checks(gathered: Gathered) -> list[Finding] | None:

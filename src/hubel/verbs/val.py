@@ -63,7 +63,7 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
     from hubel.data import Data, decode
     from hubel.tasks.outcome import Outcome
 
-    opened = data if isinstance(data, Data) else _open(data, predictor.bundle)
+    opened = data if isinstance(data, Data) else held_out(data, predictor.bundle)
     classes = predictor.bundle.classes
     strange = sorted(set(opened.classes) - set(classes))
     if strange:
@@ -100,7 +100,7 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
     )
 
 
-def _open(where: Any, bundle: Bundle) -> Data:
+def held_out(where: Any, bundle: Bundle) -> Data:
     """Data to score on: what the training held out where this is its data, else all there is."""
     from hubel.data import open_data
 

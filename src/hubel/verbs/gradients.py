@@ -1,0 +1,121 @@
+"""gradients: how gradients and activations live from layer to layer, at the start and later."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hubel.data import Data
+from hubel.explain.flow import Flow, flow
+from hubel.networks import create
+from hubel.report.curves import write_gradients
+from hubel.runtime.names import bound
+from hubel.tasks.classify import Classify
+from hubel.tasks.losses import LOSSES
+from hubel.training.checkpoint import seed_generators
+from hubel.training.fit import Trainer
+from hubel.verbs.choose import choose
+from hubel.verbs.gather import gather
+from hubel.verbs.show import ablation_words
+
+MOMENTS = 4
+
+
+@dataclass(frozen=True)
+class Course:
+    """One network: the loss of each step, and every layer at a few steps, the first of them 0."""
+
+    network: str
+    losses: tuple[float, ...]
+    moments: tuple[tuple[int, tuple[Flow, ...]], ...]
+
+    @property
+    def fading(self) -> float:
+        """At the start, the gradient at the first layer over that at the last but one.
+
+        The last layer gives the logits, where the gradient is what the loss hands in.
+        """
+        layers = self.moments[0][1]
+        last = layers[-2 if len(layers) > 2 else -1].gradient
+        return layers[0].gradient / last if last else float("nan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for --json."""
+        return {
+            "network": self.network,
+            "fading": self.fading,
+            "losses": list(self.losses),
+            "moments": [
+                {"step": step, "layers": [asdict(layer) for layer in layers]}
+                for step, layers in self.moments
+            ],
+        }
+
+
+def gradients(
+    networks: str | Sequence[str],
+    data: str | os.PathLike[str] | Data,
+    *,
+    steps: int = 100,
+    out: str | os.PathLike[str] | None = None,
+    **changes: Any,
+) -> list[Course]:
+    """Train each network for `steps` steps and measure every layer at MOMENTS + 1 of them.
+
+    `networks`: names, with words of the family behind commas: "vgg11,act=sigmoid". Each is trained
+    by the recipe that `hubel train` would choose; `changes` are fields of it, and `lr` and `size`.
+    The measured batch stays the same. `out`: a page to write. Needs torch; leaves no run.
+    """
+    if steps < 1:
+        raise ValueError(f"steps={steps}: at least 1 step is needed")
+    names = [networks] if isinstance(networks, str) else list(networks)
+    courses = [_course(name, data, {**changes, "steps": steps}) for name in names]
+    if out is not None:
+        write_gradients(Path(out), courses)
+    return courses
+
+
+def _course(text: str, data: Any, changes: dict[str, Any]) -> Course:
+    name, *given = text.split(",")
+    words = ablation_words(name, given)
+    recipe = choose(data, name, None, words, False, changes)
+    gathered = gather(recipe, data, None, False)
+    seed_generators(recipe.seed)
+    count, channels = len(gathered.classes), recipe.seen.channels
+    network = create(name, classes=count, channels=channels, **words)
+    task = Classify(gathered.classes, recipe.seen, bound("loss", LOSSES, recipe.loss))
+    trainer = Trainer(recipe, task, network, gathered.train, gathered.val)
+    state = trainer.state(trainer.model)
+    measured = next(iter(trainer.loader.epoch(0)))
+    x, y = (t.to(trainer.device) for t in (measured.pictures, measured.targets))
+    total = trainer.steps
+    when = set(np.linspace(0, total, min(MOMENTS, total) + 1).round().astype(int).tolist())
+    losses: list[float] = []
+    moments: list[tuple[int, tuple[Flow, ...]]] = []
+
+    def measure() -> None:
+        if state.step in when:
+            layers = flow(state.model, lambda model: task.objective(model, x, y))
+            short = tuple(Flow(**{**asdict(f), "layer": _short(f.layer)}) for f in layers)
+            moments.append((state.step, short))
+
+    measure()
+    while state.step < total:
+        for batch in trainer.loader.epoch(state.step // trainer.loader.steps):
+            for step in state.steps:
+                step(state, batch)
+            state.step += 1
+            losses.append(float(state.loss))
+            measure()
+            if state.step == total:
+                break
+    return Course(text, tuple(losses), tuple(moments))
+
+
+def _short(layer: str) -> str:
+    return layer.removeprefix("network.")
