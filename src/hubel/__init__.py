@@ -24,6 +24,7 @@ PUBLIC = {
     "compare": "hubel.verbs.compare",
     "ablate": "hubel.verbs.ablate",
     "convert": "hubel.verbs.convert",
+    "calibrate": "hubel.verbs.calibrate",
     "explain": "hubel.verbs.explain",
     "gradients": "hubel.verbs.gradients",
     "invariance": "hubel.verbs.invariance",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from hubel.training.recipe import Recipe as Recipe
     from hubel.training.run import Run as Run
     from hubel.verbs.ablate import ablate as ablate
+    from hubel.verbs.calibrate import calibrate as calibrate
     from hubel.verbs.check import check as check
     from hubel.verbs.compare import compare as compare
     from hubel.verbs.convert import convert as convert

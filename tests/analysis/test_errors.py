@@ -160,7 +160,8 @@ def test_errors_csv(small, tmp_path):
     path = write_errors(tmp_path / "errors.csv", small, classes)
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["file", "truth", "prediction", "confidence", "loss", "corrected"]
+    head = ["file", "truth", "prediction", "confidence", "loss", "suspected", "corrected"]
+    assert list(rows[0]) == head
     assert [row["file"] for row in rows] == ["e", "d", "c", "f", "b", "a"]
     assert rows[0] == {
         "file": "e",
@@ -168,6 +169,7 @@ def test_errors_csv(small, tmp_path):
         "prediction": "ant",
         "confidence": "0.7",
         "loss": "1.6",
+        "suspected": "ant",
         "corrected": "",
     }
     assert rows[1]["prediction"] == 'bee, "queen"'
@@ -177,7 +179,7 @@ def test_errors_csv_keeps_file_names_that_are_not_utf8(tmp_path):
     name = b"caf\xe9.jpg".decode("utf-8", "surrogateescape")
     made = Outcome((name,), [0], [[1, 0]], [0])
     content = write_errors(tmp_path / "errors.csv", made, ["a", "b"]).read_bytes()
-    assert content.splitlines()[1] == b"caf\xe9.jpg,a,a,1,0,"
+    assert content.splitlines()[1] == b"caf\xe9.jpg,a,a,1,0,,"
 
 
 def test_errors_csv_wants_every_class_named(small, tmp_path):

@@ -26,6 +26,7 @@ SECTIONS = [
     "Confusion",
     "Pictures and answers",
     "Worst mistakes",
+    "Suspected labels",
     "Confused pairs",
     "Calibration",
     "Training pictures",
@@ -201,9 +202,12 @@ def test_only_its_own_script_may_run(page):
 
 def test_pictures_are_whole_and_described(page, run):
     images = page.all("img")
-    assert len(images) == 48 + 24 + 20 + len(
-        re.findall("<li", page.source.split('id="confused-pairs"')[1].split("<section")[0])
-    )
+    lists = [
+        len(re.findall("<li", page.source.split(f'id="{name}"')[1].split("<section")[0]))
+        for name in ("suspected-labels", "confused-pairs")
+    ]
+    assert min(lists) > 0
+    assert len(images) == 48 + 24 + 20 + sum(lists)
     assert all(image["alt"] for image in images)
     content = base64.b64decode(images[-1]["src"].removeprefix("data:image/png;base64,"))
     last = np.asarray(Image.open(io.BytesIO(content)))
@@ -267,12 +271,24 @@ def test_size_for_10000_pictures(run, tmp_path, classes, side):
     parts = run | noise(classes, 10_000, side)
     parts["results"] = [epoch(e) for e in range(1, 301)]
     parts["findings"] = [(f"{i}.jpg", "truncated", "ends early " * 5) for i in range(5000)]
+    parts["heats"] = np.random.default_rng(0).random((24, 2, side, side), np.float32)
     path = write_report(tmp_path / "report.html", **parts)
     page = Page(path)
     assert path.stat().st_size < 5_000_000
     assert "5,000 pictures were left out: 5,000 × truncated. The first 300 are named" in page.text
-    shown = 48 + 24 + 48 + min(8, classes * (classes - 1)) * 4
-    assert shown - 32 <= len(page.all("img")) <= shown
+    # Drawn, suspected, worst (each with two heat maps), training pictures, pairs.
+    shown = 48 + 24 + 3 * 24 + 48 + min(8, classes * (classes - 1)) * 4
+    assert shown - 56 <= len(page.all("img")) <= shown
+
+
+def test_what_speaks_for_truth_and_answer_stands_beside_the_mistake(run, tmp_path):
+    heats = np.zeros((24, 2, 8, 8), np.float32)
+    heats[:, 0, 0, 0] = heats[:, 1, 7, 7] = 1
+    page = Page(write_report(tmp_path / "report.html", **run | {"heats": heats}))
+    shown = [a["alt"] for a in page.all("img") if "what speaks for" in (a["alt"] or "")]
+    assert len(shown) == 48
+    assert shown[0] != shown[1]
+    assert "Beside each picture" in page.text
 
 
 def test_the_matrix_of_many_classes_is_a_picture(run, tmp_path):

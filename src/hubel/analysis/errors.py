@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hubel.analysis.labels import suspects
 from hubel.runtime.files import write_whole
 from hubel.tasks.outcome import Outcome
 
@@ -136,17 +137,23 @@ def wilson(right: int, pictures: int, z: float = 1.959964) -> tuple[float, float
 def write_errors(path: str | os.PathLike[str], outcome: Outcome, classes: Sequence[str]) -> Path:
     """Write errors.csv: every validation picture, the highest loss first.
 
-    Columns `file,truth,prediction,confidence,loss,corrected`, the classes by name. `corrected` is
-    empty: whoever finds a wrong truth writes the right class there.
+    Columns `file,truth,prediction,confidence,loss,suspected,corrected`, the classes by name.
+    `suspected` is the class that a doubtful truth probably should be (analysis/labels.py), empty
+    for the others. `corrected` is empty: whoever finds a wrong truth writes the right class there,
+    and `hubel train --labels errors.csv` applies it.
     """
     if len(classes) != outcome.classes:
         raise ValueError(f"{len(classes)} class names for {outcome.classes} classes; name each one")
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["file", "truth", "prediction", "confidence", "loss", "corrected"])
-    for i in np.argsort(-outcome.losses, kind="stable"):
+    head = ["file", "truth", "prediction", "confidence", "loss", "suspected", "corrected"]
+    rows.writerow(head)
+    doubted = suspects(outcome.probabilities, outcome.truths)
+    suggested = dict(zip(doubted.places.tolist(), doubted.suggested.tolist()))
+    for i in np.argsort(-outcome.losses, kind="stable").tolist():
         truth, answer = classes[outcome.truths[i]], classes[outcome.predictions[i]]
         numbers = f"{outcome.confidences[i]:.6g}", f"{outcome.losses[i]:.6g}"
-        rows.writerow([outcome.names[i], truth, answer, *numbers, ""])
+        doubt = classes[suggested[i]] if i in suggested else ""
+        rows.writerow([outcome.names[i], truth, answer, *numbers, doubt, ""])
     # A file name that is not UTF-8 comes from the system with surrogates and goes back as bytes.
     return write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -13,6 +13,7 @@ import sys
 import typer
 
 from hubel.cli.ablate import ablate
+from hubel.cli.calibrate import calibrate
 from hubel.cli.check import check
 from hubel.cli.compare import compare
 from hubel.cli.convert import convert
@@ -40,7 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    train, check, convert, predict, val, explain, compare, ablate, networks, show, layer, doctor, demo,
+    train, check, convert, predict, val, explain, calibrate, compare, ablate, networks, show, layer,
+    doctor, demo,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hubel.runtime.decode.classify import UNKNOWN
+
 if TYPE_CHECKING:
     from hubel.runtime.predictor import Answer
 
@@ -110,6 +112,8 @@ def _csv(answers: Iterator[Answer], top: int) -> Iterator[str]:
     yield line(["file", *titles, "error"])
     for answer in answers:
         cells = [cell for label, p in answer.top for cell in (label, f"{p:.6f}")]
+        if answer.unsure:
+            cells[0] = UNKNOWN
         yield line([answer.name, *(cells or [""] * 2 * top), answer.error or ""])
 
 
@@ -125,8 +129,10 @@ def _table(
         if answer.error:
             line += _plain(answer.error)
         else:
-            then = ", ".join(f"{_plain(label)} {p:.1%}" for label, p in answer.top[1:])
-            line += f"{_plain(answer.top[0][0]):<{labels}}  {answer.top[0][1]:>10.1%}  {then}"
+            others = answer.top if answer.unsure else answer.top[1:]
+            then = ", ".join(f"{_plain(label)} {p:.1%}" for label, p in others)
+            said = _plain(answer.label or UNKNOWN)
+            line += f"{said:<{labels}}  {answer.top[0][1]:>10.1%}  {then}"
         yield line.rstrip()
 
 

@@ -28,6 +28,9 @@ def train(
         list[str] | None,
         typer.Option(metavar="REGEX", help="Parameters to keep, by name; repeatable."),
     ] = None,
+    labels: str | None = typer.Option(
+        None, metavar="FILE", help="Corrected labels: an errors.csv with its column filled in."
+    ),
     epochs: float | None = typer.Option(None, help="Passes over the training pictures."),
     minutes: float | None = typer.Option(
         None, help="Time budget; the number of steps is measured at the start and kept."
@@ -85,6 +88,7 @@ def train(
         "device": device,
         "network": network,
         "recipe": recipe,
+        "labels": labels,
     }
     if word:
         from hubel.verbs.show import ablation_words

@@ -45,12 +45,14 @@ def write_bundle(
     training: Mapping[str, Any] | None = None,
     scores: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
+    calibration: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the bundle of a classifier: (N, channels, H, W), normalized -> logits (N, classes).
 
     `network` is what networks.create takes: name, words, classes, channels. `golden` are a few real
     pictures as (name, uint8 (H, W, 3)) before preprocessing. `training`, `scores` and `data` (name,
-    licence, fingerprint) are facts to keep. The module itself stays as it is.
+    licence, fingerprint) are facts to keep; `calibration` has the temperature that divides the
+    logits and the method that found it. The module itself stays as it is.
 
     The bundle is written beside its place, its golden pictures are replayed on ONNX Runtime, and
     only then it takes the name; an older bundle of that name gives way, any other folder is left
@@ -72,7 +74,7 @@ def write_bundle(
             "network": dict(network),
             "classes": list(classes),
             "preprocess": preprocess.to_dict(),
-            "calibration": {"temperature": 1.0, "method": "none"},
+            "calibration": dict(calibration or {"temperature": 1.0, "method": "none"}),
             "thresholds": {},
             "licences": {"hubel": "Apache-2.0", "data": (data or {}).get("licence") or "unknown"},
             "data": dict(data or {}),
@@ -81,7 +83,8 @@ def write_bundle(
         }
         _write_json(part / FACTS, facts)
         (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
-        _write_golden(part, deployed, preprocess, len(classes), golden)
+        temperature = float(facts["calibration"]["temperature"])
+        _write_golden(part, deployed, preprocess, len(classes), golden, temperature)
         _write_weights(part / WEIGHTS, deployed.network)
         write_onnx(part / MODEL, deployed, preprocess, classes)
         _write_sums(part)
@@ -91,6 +94,39 @@ def write_bundle(
         shutil.rmtree(part, ignore_errors=True)
         raise
     return folder
+
+
+def recalibrate(
+    folder: str | os.PathLike[str],
+    calibration: Mapping[str, Any],
+    thresholds: Mapping[str, Any],
+) -> Path:
+    """Give a bundle another temperature and threshold, and nothing else; proved before it is put in
+    place.
+    """
+    bundle = Bundle.open(Path(folder))
+    part = Path(tempfile.mkdtemp(prefix=f".{bundle.folder.name}-", dir=bundle.folder.parent))
+    try:
+        part.chmod(0o755)
+        for name in sorted(bundle.files):
+            (part / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle.folder / name, part / name)
+        changes = {"calibration": dict(calibration), "thresholds": dict(thresholds)}
+        facts = {**bundle.facts, **changes}
+        _write_json(part / FACTS, facts)
+        (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
+        golden = json.loads((part / GOLDEN).read_text(encoding="utf-8"))
+        for row in golden["pictures"]:
+            p = softmax(np.array(row["logits"]), float(calibration["temperature"]))
+            row["probabilities"] = p.tolist()
+        _write_json(part / GOLDEN, golden)
+        _write_sums(part)
+        _prove(part)
+        _put(part, bundle.folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return bundle.folder
 
 
 def load_module(
@@ -146,6 +182,7 @@ def _write_golden(
     preprocess: Preprocess,
     classes: int,
     golden: Iterable[tuple[str, np.ndarray]],
+    temperature: float,
 ) -> None:
     """Save the pictures as PNG, and in golden.json what the network says about them."""
     place = (part / GOLDEN).parent
@@ -170,7 +207,7 @@ def _write_golden(
             f"{(len(rows), classes)}"
         )
     expected = logits.double().numpy()
-    for row, z, p in zip(rows, expected, softmax(expected)):
+    for row, z, p in zip(rows, expected, softmax(expected, temperature)):
         row["logits"], row["probabilities"] = z.tolist(), p.tolist()
     limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     tolerance = {"float32": {"logits": limit, "probabilities": TOLERANCE}}

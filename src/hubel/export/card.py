@@ -38,7 +38,8 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "## Limits",
         "The model knows the classes above and nothing else: for a picture of anything else it "
         "names one of them too. Its probabilities are those of a softmax"
-        + (", not calibrated." if facts["calibration"]["method"] == "none" else ", calibrated."),
+        + (", not calibrated." if facts["calibration"]["method"] == "none" else ", calibrated.")
+        + _silence(facts["thresholds"]),
         "## Licences",
         _table(facts["licences"]),
         "## Verify",
@@ -46,6 +47,15 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "checks that this machine gives the outputs this model was written with.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _silence(thresholds: Mapping[str, Any]) -> str:
+    if "confidence" not in thresholds:
+        return ""
+    return (
+        f" Below a confidence of {thresholds['confidence']:.3f} it answers \"I don't know\", chosen "
+        f"so that {thresholds['precision']:.1%} of its other answers are right."
+    )
 
 
 def _words(network: Mapping[str, Any]) -> str:

@@ -80,6 +80,7 @@ def write_report(
         "Confusion": sections.matrix_section(outcome, classes),
         "Pictures and answers": sections.drawn(outcome, classes, validation),
         "Worst mistakes": sections.worst_section(outcome, classes, validation, heats),
+        "Suspected labels": sections.labels_section(outcome, classes, validation),
         "Confused pairs": sections.pairs_section(outcome, classes, validation),
         "Calibration": sections.calibration_section(outcome),
         "Training pictures": sections.examples_section(*examples, classes),

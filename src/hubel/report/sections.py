@@ -10,7 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hubel.analysis.errors import calibrate, confused_pairs, confusion, per_class, worst
+from hubel.analysis.calibration import cross_fitted, temperature
+from hubel.analysis.errors import Calibration, calibrate, confused_pairs, confusion, per_class, worst
+from hubel.analysis.labels import suspects
 from hubel.report.draw import Curve, calibration_plot, heat_map, plot
 from hubel.report.heat import over
 from hubel.report.html import Number, facts, mark, scroll, table, text, tile, tiles
@@ -212,6 +214,37 @@ def worst_section(
     )
 
 
+def labels_section(outcome: Outcome, classes: Sequence[str], validation: Pictures) -> str:
+    """The labels that are probably wrong, by confident learning."""
+    found = suspects(outcome.probabilities, outcome.truths)
+    total = counted(found.pictures, "validation picture")
+    how = (
+        "A label is doubted where the network, which never saw the picture, is as sure of another "
+        "class as it usually is of that class, and not of the given one (confident learning, "
+        "Northcutt et al. 2019)."
+    )
+    if not len(found.places):
+        return f"<p>None of the {total} has a label that the network doubts. {how}</p>"
+    places = found.places[:WORST].tolist()
+    some = f" The {len(places)} most doubtful:" if len(places) < len(found.places) else ""
+    lead = (
+        f"{len(found.places):,} of {total} ({percent(len(found.places) / found.pictures)}) may be "
+        f"labelled wrong. {how} Many will be the network's own mistakes: look, write the right "
+        f"class into the column corrected of errors.csv, and train again with --labels.{some}"
+    )
+    items = [
+        tile(
+            validation[i],
+            classes[outcome.truths[i]],
+            classes[k],
+            float(outcome.probabilities[i, k]),
+            outcome.names[i],
+        )
+        for i, k in zip(places, found.suggested.tolist())
+    ]
+    return f"<p>{lead}</p>{tiles(items)}"
+
+
 def pairs_section(outcome: Outcome, classes: Sequence[str], validation: Pictures) -> str:
     """The classes most often taken for one another, with the surest mistakes of each pair."""
     pairs = confused_pairs(confusion(outcome), PAIRS)
@@ -236,14 +269,41 @@ def pairs_section(outcome: Outcome, classes: Sequence[str], validation: Pictures
 
 
 def calibration_section(outcome: Outcome) -> str:
-    """How far the confidence of an answer can be believed."""
-    calibration = calibrate(outcome)
+    """How far the confidence of an answer can be believed, before and after one temperature."""
+    found = temperature(outcome)
+    before, after = calibrate(outcome), calibrate(cross_fitted(outcome))
     accuracy, confidence = float(outcome.right.mean()), float(outcome.confidences.mean())
     how = "too sure" if confidence > accuracy else "not sure enough"
     if abs(confidence - accuracy) < 0.005:
         how = "about as sure as it should be"
-    rows: list[list[str | Number]] = []
+    words = (
+        f"Mean confidence {percent(confidence)}, accuracy {percent(accuracy)}: the network is "
+        f"{how} on average. Dividing its logits by a temperature of {found.value:.2f} takes the "
+        f"expected calibration error from {percent(before.error)} to {percent(after.error)} "
+        f"({len(before.counts)} bins), measured on the half of the pictures that the temperature "
+        "was not fitted on; the bundle answers with it. On the dashed line confidence is accuracy; "
+        "a dot's area is its number of pictures, and the bars below show how the confidences are "
+        "spread."
+    )
+    plots = "".join(
+        f'<figure class="calibration"><figcaption><b>{name}: error {percent(one.error)}</b>'
+        f"</figcaption>{calibration_plot(one)}</figure>"
+        for name, one in (("As trained", before), (f"Temperature {found.value:.2f}", after))
+    )
+    tables = "".join(
+        f"<div><h3>{name}</h3>{_bins(one, name)}</div>"
+        for name, one in (("As trained", before), ("With the temperature", after))
+    )
+    return (
+        f'<p>{text(words)}</p><div class="columns">{plots}</div>'
+        f'<details><summary>The same as tables</summary><div class="columns">{tables}</div>'
+        "</details>"
+    )
+
+
+def _bins(calibration: Calibration, name: str) -> str:
     bins = len(calibration.counts)
+    rows: list[list[str | Number]] = []
     for m, count in enumerate(calibration.counts.tolist()):
         mean, right = float(calibration.confidences[m]), float(calibration.accuracies[m])
         if count:
@@ -256,18 +316,7 @@ def calibration_section(outcome: Outcome) -> str:
                 ]
             )
     head = ["Confidence", "Pictures", "Mean confidence", "Accuracy"]
-    words = (
-        f"The expected calibration error is {percent(calibration.error)} ({bins} bins): mean "
-        f"confidence {percent(confidence)}, accuracy {percent(accuracy)}, so the network is {how} "
-        "on average. On the dashed line confidence is accuracy; a dot's area is its number of "
-        "pictures, and the bars below show how the confidences are spread."
-    )
-    return (
-        f"<p>{text(words)}</p>"
-        '<div class="columns"><figure class="calibration"><figcaption><b>Accuracy by confidence</b>'
-        f"</figcaption>{calibration_plot(calibration)}</figure>"
-        f"{table(head, rows, caption='Accuracy by confidence')}</div>"
-    )
+    return table(head, rows, caption=f"Accuracy by confidence: {name}")
 
 
 def examples_section(

@@ -47,6 +47,7 @@ class Bundle:
     classes: tuple[str, ...]
     preprocess: Preprocess
     temperature: float
+    threshold: float  # confidence below which the answer is "I don't know"; 0 answers always
     files: frozenset[str] = field(repr=False)  # names whose hash was right
     facts: Mapping[str, Any] = field(repr=False)
 
@@ -210,6 +211,15 @@ def _parse(folder: Path, files: frozenset[str]) -> Bundle:
         and temperature > 0,
         "'temperature' must be a number above 0",
     )
+    thresholds = facts.get("thresholds", {})
+    check(isinstance(thresholds, dict), "'thresholds' must be an object")
+    threshold = thresholds.get("confidence", 0.0)
+    check(
+        isinstance(threshold, int | float)
+        and not isinstance(threshold, bool)
+        and 0 <= threshold <= 1,
+        "the threshold 'confidence' must be a number in 0..1",
+    )
     check(isinstance(facts.get("preprocess"), dict), "'preprocess' must be an object")
     try:
         preprocess = Preprocess.from_dict(facts["preprocess"])
@@ -226,6 +236,7 @@ def _parse(folder: Path, files: frozenset[str]) -> Bundle:
         classes=tuple(classes),
         preprocess=preprocess,
         temperature=float(temperature),
+        threshold=float(threshold),
         files=files,
         facts=facts,
     )

@@ -19,13 +19,18 @@ from hubel.runtime.engine import Engine
 
 @dataclass(frozen=True)
 class Answer:
-    """What a bundle says about one picture; one that cannot be read has an `error`, no label."""
+    """What a bundle says about one picture; one that cannot be read has an `error`, no label.
+
+    Where the bundle has a threshold and the best class is below it, the label is None and `unsure`
+    true: "I don't know". `top` has the classes all the same.
+    """
 
     name: str
     label: str | None = None
-    confidence: float | None = None  # probability of the label, 0..1
+    confidence: float | None = None  # probability of the best class, 0..1
     top: tuple[tuple[str, float], ...] = ()  # (class, probability), most probable first
     error: str | None = None
+    unsure: bool = False
 
 
 class Predictor:
@@ -106,7 +111,10 @@ class Predictor:
         answers = []
         for name, p, order in zip(names, probabilities, top_k(probabilities, top)):
             ranked = tuple((self.bundle.classes[i], float(p[i])) for i in order)
-            answers.append(Answer(name, *ranked[0], top=ranked))
+            label, confidence = ranked[0]
+            unsure = confidence < self.bundle.threshold
+            known = None if unsure else label
+            answers.append(Answer(name, known, confidence, top=ranked, unsure=unsure))
         return answers
 
 

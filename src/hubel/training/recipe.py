@@ -34,6 +34,8 @@ class Recipe:
     weights: str = ""
     """A file of weights, or a run or bundle to start from; empty: freshly drawn."""
     data: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Corrected labels, {picture: class}, that stand in for the data's own."""
     task: str = "classify"
     preprocess: Preprocess | None = None
     canvas: int | None = None
@@ -121,7 +123,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in recipe.yaml."""
         made = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        made["words"] = dict(self.words)
+        made["words"], made["labels"] = dict(self.words), dict(self.labels)
         made["preprocess"] = self.preprocess.to_dict() if self.preprocess else None
         made["rules"] = [dict(rule) for rule in self.rules]
         made["augment"] = augment.to_dict(self.augment)

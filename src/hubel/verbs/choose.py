@@ -11,6 +11,7 @@ from torch import nn
 from hubel import recipes
 from hubel.data import Data
 from hubel.data.augment import Crop, Cut
+from hubel.data.labels import read_labels
 from hubel.networks import specification
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
@@ -56,6 +57,8 @@ def choose(
         chosen = chosen.replace(data=str(Path(where).resolve()) if there else str(where))
     if "lr" in changes:
         chosen = chosen.replace(optimizer={**chosen.optimizer, "lr": changes.pop("lr")})
+    if isinstance(changes.get("labels"), str | Path):
+        changes["labels"] = read_labels(changes["labels"])
     if "size" in changes:
         side = changes.pop("size")
         chosen = _sized(chosen, (side, side))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hubel.analysis.calibration import temperature
 from hubel.analysis.errors import worst, write_errors
 from hubel.data import Finding
 from hubel.data.check import findings_of
@@ -129,6 +130,7 @@ def _bundle(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) ->
             "seconds": last["seconds"],
         },
         scores={"pictures": len(outcome.names), **run.scores},
+        calibration=temperature(outcome).to_dict(),
         data={
             "name": data.name if data else "own data sets",
             "licence": data.licence if data else None,

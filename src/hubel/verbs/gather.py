@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hubel.data import Data, Finding, Pictures, decode, open_data
+from hubel.data.labels import relabelled
 from hubel.data.loader import as_sample
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
@@ -66,7 +67,7 @@ def gather(
         if not classes:
             raise ValueError("data sets of your own need `classes`, the list of their class names")
         return Gathered(data[0], data[1], tuple(classes))
-    found = opened(data, recipe.split, recipe.val, download)
+    found = relabelled(opened(data, recipe.split, recipe.val, download), recipe.labels)
     if (count := len(found.train) + len(found.val)) >= MANY:
         say(f"Reading {count:,} pictures; decoded ones are kept for the next time")
     canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None

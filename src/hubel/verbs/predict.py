@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.pictures import list_pictures
+from hubel.runtime.decode.classify import UNKNOWN
 from hubel.runtime.predictor import Answer, Predictor, load
 
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # on Windows
@@ -28,7 +29,7 @@ def predict(
 
     `pictures` is a picture, a folder, or a list of both. A picture that cannot be read does not
     stop the others: its answer carries the error. `sort_into` copies every answered picture into a
-    folder per class; nothing is moved or overwritten. Raises ValueError for a bundle that cannot be
+    folder per class, one for "I don't know" too; nothing is moved or overwritten. Raises ValueError for a bundle that cannot be
     used and for a folder without pictures.
     """
     sources = expand(pictures, leave_out=sort_into)
@@ -45,10 +46,10 @@ def stream(
     batch: int,
 ) -> Iterator[Answer]:
     """The answers for single pictures, a batch at a time, so that a folder of any size fits."""
-    folders = _folders(predictor.bundle.classes)
+    folders = {UNKNOWN: UNKNOWN, **_folders(predictor.bundle.classes)}
     for answer in predictor.stream(sources, top, batch):
-        if sort_into is not None and answer.label is not None:
-            _copy(Path(answer.name), Path(sort_into) / folders[answer.label])
+        if sort_into is not None and not answer.error:
+            _copy(Path(answer.name), Path(sort_into) / folders[answer.label or UNKNOWN])
         yield answer
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+UNKNOWN = "I don't know"
+"""The answer for a picture whose best class is below the bundle's threshold."""
+
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """p_i = exp(z_i / T) / sum_j exp(z_j / T), over the last axis, in float64.
