@@ -48,7 +48,8 @@ def test_a_bundle_obeys(run):
     assert predictor.bundle.threshold == found.threshold.confidence
     # The network's weights are by chance: it knows nothing, and says so.
     answer = predict(run.bundle, next((run.bundle / "golden").glob("*.png")))[0]
-    assert answer.unsure and answer.label is None
+    assert answer.unsure
+    assert answer.label is None
     assert answer.confidence == answer.top[0][1] < found.threshold.confidence
     facts = json.loads((run.bundle / "bundle.json").read_text(encoding="utf-8"))
     assert facts["thresholds"]["precision"] == 0.95
@@ -77,7 +78,8 @@ def test_the_command(run, hubel, tmp_path):
     said = hubel("predict", run.path, golden, "--csv", "-")
     assert said.out.count("I don't know") == 3
     said = hubel("calibrate", tmp_path)
-    assert said.code == 2 and "not a run folder" in said.err
+    assert said.code == 2
+    assert "not a run folder" in said.err
 
 
 def test_a_killed_recalibration_leaves_the_old_bundle(run, monkeypatch):

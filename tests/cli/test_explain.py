@@ -71,7 +71,8 @@ def test_any_module_in_python(tmp_path, digits):
     """Importing the room leaves `hubel.explain` the verb."""
     from hubel.explain.heat import heats
 
-    assert callable(package.explain) and callable(heats)
+    assert callable(package.explain)
+    assert callable(heats)
     torch.manual_seed(0)
     net = nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(4 * 3 * 3, 2)
@@ -79,7 +80,8 @@ def test_any_module_in_python(tmp_path, digits):
     found = package.explain(
         net, digits[0][1], preprocess=Preprocess((8, 8), channels=1), classes=["a", "b"]
     )
-    assert found.layer == "1" and found.page is None
+    assert found.layer == "1"
+    assert found.page is None
     assert found.pictures[0].pixels.shape == (8, 8, 1)
     with pytest.raises(ValueError, match="`preprocess` and its `classes`"):
         package.explain(net, digits[0][1])
@@ -97,7 +99,8 @@ def test_gradients_are_measured_while_training(hubel):
 
 def test_invariance_of_a_bundle(hubel, made_bundle, tmp_path):
     said = hubel("explain", "--invariance", made_bundle, "--data", "digits")
-    assert said.code == 2 and "has classes that" in said.err
+    assert said.code == 2
+    assert "has classes that" in said.err
 
 
 @pytest.mark.slow
@@ -118,4 +121,5 @@ def test_a_run_from_labels_to_invariance(hubel, tmp_path):
     assert said.code == 0, said.err
     assert "shift up to 8" in said.out
     said = hubel("train", "digits", "--labels", run.path / "errors.csv")
-    assert said.code == 2 and "its column corrected is empty" in said.err
+    assert said.code == 2
+    assert "its column corrected is empty" in said.err

@@ -20,7 +20,9 @@ class Trained:
 
 
 def enlarged(images: np.ndarray) -> Tensor:
-    return F.interpolate(torch.tensor(images / 16)[:, None].float(), scale_factor=4.0, mode="bilinear")
+    return F.interpolate(
+        torch.tensor(images / 16)[:, None].float(), scale_factor=4.0, mode="bilinear"
+    )
 
 
 def small() -> nn.Module:

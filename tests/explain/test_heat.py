@@ -116,10 +116,12 @@ def test_a_module_without_maps_is_refused():
 
 def test_relu_in_place_changes_nothing():
     torch.manual_seed(0)
+
     def net(inplace: bool) -> nn.Module:
         return nn.Sequential(
             nn.Conv2d(3, 4, 3), nn.ReLU(inplace), nn.AdaptiveAvgPool2d(1), nn.Flatten()
         )
+
     one, two = net(False), net(True)
     two.load_state_dict(one.state_dict())
     x, k = torch.rand(2, 3, 8, 8), torch.tensor([0, 1])

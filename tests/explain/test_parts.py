@@ -38,7 +38,8 @@ def test_a_channel_is_excited_by_what_its_kernel_looks_for():
     x = torch.zeros(1, 12, 12)
     x[:, 2:9, 7] = 1
     (found,) = excited(net, x, [0])
-    assert found.cell[1] == 7 and 3 <= found.cell[0] <= 7
+    assert found.cell[1] == 7
+    assert 3 <= found.cell[0] <= 7
     top, left, bottom, right = found.box
     assert (bottom - top, left, right) == (3, 6, 9)
     seen = np.argwhere(found.reconstruction[..., 0])

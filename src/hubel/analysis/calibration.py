@@ -84,7 +84,7 @@ def fit(outcome: Outcome) -> float:
     ask for certainty. T stays within COLDEST..HOTTEST.
     """
     z = _logits(outcome)
-    n, k = z.shape
+    n, _k = z.shape
     # Of -log p_truth(b z), b = 1 / T, the slope is E_p[z] - z_truth: it grows with b.
     wanted = z[np.arange(n), outcome.truths] * (1 - 1 / (n + 1)) + z.mean(axis=1) / (n + 1)
     low, high = math.log(1 / HOTTEST), math.log(1 / COLDEST)

@@ -12,9 +12,7 @@ def calibrate(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     precision: Annotated[
         float | None,
-        typer.Option(
-            help='The share of answers that should be right, such as 0.98; below it "I don\'t know".'
-        ),
+        typer.Option(help="The share of answers that should be right, such as 0.98."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

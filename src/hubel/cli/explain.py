@@ -97,9 +97,7 @@ def _text(found: Explained) -> str:
             f"y {row}; covered where it hurts most, the probability falls by "
             f"{max(float(p.occlusion.max()), 0):.1%}"
         )
-    seen = ", ".join(
-        f"{f.layer} {f.effective:.0f} of {f.theoretical[0]:g}" for f in found.fields
-    )
+    seen = ", ".join(f"{f.layer} {f.effective:.0f} of {f.theoretical[0]:g}" for f in found.fields)
     lines.append(f"Receptive fields, effective of theoretical pixels: {seen}")
     lines.append(f"Page  {found.page}")
     return "\n".join(lines)

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hubel.runtime.decode.classify import UNKNOWN
-
 if TYPE_CHECKING:
     from hubel.runtime.predictor import Answer
 
@@ -102,6 +100,8 @@ def _csv(answers: Iterator[Answer], top: int) -> Iterator[str]:
     import csv
     import io
 
+    from hubel.runtime.decode.classify import UNKNOWN
+
     def line(cells: Sequence[object]) -> str:
         text = io.StringIO()
         csv.writer(text, lineterminator="").writerow(cells)
@@ -121,6 +121,8 @@ def _table(
     answers: Iterator[Answer], sources: Sequence[str], classes: Sequence[str]
 ) -> Iterator[str]:
     """A line for each picture; the names are known before the answers, so the columns stand."""
+    from hubel.runtime.decode.classify import UNKNOWN
+
     names = min(100, max(len(_plain(name)) for name in sources))
     labels = min(24, max(6, *(len(_plain(label)) for label in classes)))
     yield f"{'picture':<{names}}  {'answer':<{labels}}  confidence  then"

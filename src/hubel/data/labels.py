@@ -41,7 +41,7 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def relabelled(data: Data, labels: Mapping[str, str]) -> Data:
-    """The data with these labels in place of its own; ValueError for a picture or class it lacks."""
+    """The data with these labels in place of its own; ValueError for what it does not have."""
     if not labels:
         return data
     names = Counter([*data.train.names, *data.val.names])

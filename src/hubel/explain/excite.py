@@ -14,8 +14,7 @@ from hubel.explain.maps import Heat, axes, deepest, passed
 from hubel.ops.account import evaluating
 from hubel.ops.geometry import Axis
 
-RECTIFIERS = {"relu", "relu_", "relu6", "hardtanh", "hardtanh_"}
-"""`hardtanh` is how the framework spells ReLU6; one that lets negative values pass is none."""
+RECTIFIERS = {"relu", "relu_", "relu6"}
 
 
 class Guided(TorchFunctionMode):
@@ -27,11 +26,17 @@ class Guided(TorchFunctionMode):
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
         name = getattr(func, "__name__", "")
-        if name in RECTIFIERS and out.requires_grad and bool((out >= 0).all()):
+        if _rectifies(name, *args, **kwargs) and out.requires_grad:
             out.register_hook(lambda g: g.clamp(min=0))
         return out
+
+
+def _rectifies(name: str, x: Any = None, min_val: float = -1, *rest: Any, **others: Any) -> bool:
+    """ReLU in any spelling; the framework's ReLU6 is a hardtanh from 0 on."""
+    return name in RECTIFIERS or (name in ("hardtanh", "hardtanh_") and min_val == 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,5 @@ def fields(module: nn.Module, x: Tensor, *, seed: int = 0) -> list[Field]:
         rows, columns = axes(module, layer.name, size, layer.cells)
         effective = math.sqrt(int((values > LEAST).sum()))
         field = (rows.field, columns.field)
-        found.append(
-            Field(layer.name, layer.cells, field, effective, values.astype(np.float32))
-        )
+        found.append(Field(layer.name, layer.cells, field, effective, values.astype(np.float32)))
     return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,37 @@ class Flow:
     activation: float
     gradient: float
     weights: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """One network: the loss of each step, and every layer at a few steps, the first of them 0."""
+
+    network: str
+    losses: tuple[float, ...]
+    moments: tuple[tuple[int, tuple[Flow, ...]], ...]
+
+    @property
+    def fading(self) -> float:
+        """At the start, the gradient at the first layer over that at the last but one.
+
+        The last layer gives the logits, where the gradient is what the loss hands in.
+        """
+        layers = self.moments[0][1]
+        last = layers[-2 if len(layers) > 2 else -1].gradient
+        return layers[0].gradient / last if last else float("nan")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for --json."""
+        return {
+            "network": self.network,
+            "fading": self.fading,
+            "losses": list(self.losses),
+            "moments": [
+                {"step": step, "layers": [asdict(layer) for layer in layers]}
+                for step, layers in self.moments
+            ],
+        }
 
 
 def flow(model: nn.Module, loss: Callable[[nn.Module], Tensor]) -> list[Flow]:

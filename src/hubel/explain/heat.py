@@ -52,9 +52,13 @@ def heats(module: nn.Module, x: Tensor, classes: Tensor) -> Heats:
     plus = (a * (share * g.relu()).sum((2, 3), keepdim=True)).sum(1).relu()
     size = (x.shape[1], x.shape[2], x.shape[3])
     rows, columns = axes(module, layer.name, size, layer.cells)
+    spread_cells, spread_plus = (
+        spread(heat.cpu().numpy(), rows, columns, size[1:]) for heat in (cells, plus)
+    )
     return Heats(
         layer.name,
-        *(spread(heat.cpu().numpy(), rows, columns, size[1:]) for heat in (cells, plus)),
+        spread_cells,
+        spread_plus,
         cells.cpu().numpy(),
         weighted.sum((2, 3)).cpu().numpy(),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,21 @@ class Kept:
     amount: float
     same: float
     right: float
+
+
+@dataclass(frozen=True)
+class Steady:
+    """A bundle's curves by name, over so many pictures."""
+
+    name: str
+    network: str
+    pictures: int
+    curves: dict[str, list[Kept]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for --json."""
+        curves = {name: [asdict(kept) for kept in curve] for name, curve in self.curves.items()}
+        return {**asdict(self), "curves": curves}
 
 
 def consistency(

@@ -31,6 +31,7 @@ from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.golden import fingerprint, replay
 from hubel.runtime.predictor import load
 
+UNCALIBRATED = {"temperature": 1.0, "method": "none"}
 TOLERANCE = 1e-4  # of probabilities; of logits, times the largest one
 
 
@@ -45,7 +46,7 @@ def write_bundle(
     training: Mapping[str, Any] | None = None,
     scores: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
-    calibration: Mapping[str, Any] | None = None,
+    calibration: Mapping[str, Any] = UNCALIBRATED,
 ) -> Path:
     """Write the bundle of a classifier: (N, channels, H, W), normalized -> logits (N, classes).
 
@@ -74,7 +75,7 @@ def write_bundle(
             "network": dict(network),
             "classes": list(classes),
             "preprocess": preprocess.to_dict(),
-            "calibration": dict(calibration or {"temperature": 1.0, "method": "none"}),
+            "calibration": dict(calibration),
             "thresholds": {},
             "licences": {"hubel": "Apache-2.0", "data": (data or {}).get("licence") or "unknown"},
             "data": dict(data or {}),
@@ -83,8 +84,9 @@ def write_bundle(
         }
         _write_json(part / FACTS, facts)
         (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
-        temperature = float(facts["calibration"]["temperature"])
-        _write_golden(part, deployed, preprocess, len(classes), golden, temperature)
+        _write_golden(
+            part, deployed, preprocess, len(classes), golden, float(calibration["temperature"])
+        )
         _write_weights(part / WEIGHTS, deployed.network)
         write_onnx(part / MODEL, deployed, preprocess, classes)
         _write_sums(part)

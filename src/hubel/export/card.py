@@ -53,7 +53,7 @@ def _silence(thresholds: Mapping[str, Any]) -> str:
     if "confidence" not in thresholds:
         return ""
     return (
-        f" Below a confidence of {thresholds['confidence']:.3f} it answers \"I don't know\", chosen "
+        f' Below a confidence of {thresholds["confidence"]:.3f} it answers "I don\'t know", chosen '
         f"so that {thresholds['precision']:.1%} of its other answers are right."
     )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
-from hubel.explain.flow import Flow
-from hubel.explain.invariance import Kept
+from hubel.explain.flow import Course
+from hubel.explain.invariance import Steady
 from hubel.report.draw import Axes, ticks
 from hubel.report.frame import frame
 from hubel.report.html import Number, table, text
@@ -17,32 +16,6 @@ from hubel.runtime.files import write_whole
 
 WIDTH, HEIGHT = 420, 280
 COLOURS = "abcdef"
-
-
-class Course(Protocol):
-    """What verbs/gradients.py measured of one network."""
-
-    @property
-    def network(self) -> str: ...
-    @property
-    def losses(self) -> tuple[float, ...]: ...
-    @property
-    def moments(self) -> tuple[tuple[int, tuple[Flow, ...]], ...]: ...
-    @property
-    def fading(self) -> float: ...
-
-
-class Steady(Protocol):
-    """What verbs/invariance.py measured of one bundle."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def network(self) -> str: ...
-    @property
-    def pictures(self) -> int: ...
-    @property
-    def curves(self) -> dict[str, list[Kept]]: ...
 
 
 def write_gradients(path: Path, courses: Sequence[Course]) -> Path:
@@ -118,10 +91,8 @@ def _plots(courses: Sequence[Course], what: str) -> str:
             share = 0.3 + 0.7 * number / max(1, len(course.moments) - 1)
             style = "stroke-dasharray:2 4" if number == 0 else f"stroke-opacity:{share:.2f}"
             kind = "f" if number == 0 else "a"
-            said = f"step {at}"
-            parts.append(
-                f'<path class="line {kind}" style="{style}" d="M{path}"><title>{said}</title></path>'
-            )
+            said = f"<title>step {at}</title>"
+            parts.append(f'<path class="line {kind}" style="{style}" d="M{path}">{said}</path>')
         made.append(_figure(f"{course.network}, {depth} layers", "", parts))
     return f'<div class="plots">{"".join(made)}</div>'
 

@@ -6,7 +6,6 @@ import io
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +181,9 @@ def _maps(found: Explained) -> str:
                 + tiles(items, "maps")
             )
         opened = " open" if number == 0 else ""
-        blocks.append(f"<details{opened}><summary>{text(p.name)}</summary>{''.join(rows)}</details>")
+        blocks.append(
+            f"<details{opened}><summary>{text(p.name)}</summary>{''.join(rows)}</details>"
+        )
     return (
         "<p>The last layer of every size. Of its channels, those that vary most over the picture, "
         "each from its least to its largest value.</p>" + "".join(blocks)
@@ -229,12 +230,9 @@ def _filters(filters: NDArray[np.float32]) -> str:
     which = "in colour" if inputs == 3 else "dark takes away, bright adds"
     more = f" The first {FILTERS} are shown." if count > FILTERS else ""
     items = [
-        f'<li class="tile">{picture(one, f"filter {n}", SMALL)}</li>'
-        for n, one in enumerate(shown)
+        f'<li class="tile">{picture(one, f"filter {n}", SMALL)}</li>' for n, one in enumerate(shown)
     ]
     return (
         f"<p>The {count} filters of {height} × {width} pixels that the picture meets first, "
         f"{which}; grey is 0.{more}</p>" + tiles(items, "maps")
     )
-
-

@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hubel.analysis.calibration import cross_fitted, temperature
-from hubel.analysis.errors import Calibration, calibrate, confused_pairs, confusion, per_class, worst
+from hubel.analysis.errors import (
+    Calibration,
+    calibrate,
+    confused_pairs,
+    confusion,
+    per_class,
+    worst,
+)
 from hubel.analysis.labels import suspects
 from hubel.report.draw import Curve, calibration_plot, heat_map, plot
 from hubel.report.heat import over

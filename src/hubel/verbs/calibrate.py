@@ -55,7 +55,7 @@ def calibrate(run: str | os.PathLike[str] | Run, *, precision: float | None = No
     Without `precision` the bundle answers always. ValueError for a folder that is no finished run,
     and for a precision that no threshold reaches.
     """
-    opened = run if isinstance(run, Run) else Run.open(run)
+    opened = run if isinstance(run, Run) else Run.open(Path(run))
     outcome = opened.outcome
     found = temperature(outcome)
     chosen = None if precision is None else threshold(outcome, precision)

@@ -70,5 +70,3 @@ def explain(
 
 def _name(source: Any, number: int) -> str:
     return Path(source).name if isinstance(source, str | os.PathLike) else f"picture {number}"
-
-

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hubel.data import Data
-from hubel.explain.flow import Flow, flow
+from hubel.explain.flow import Course, Flow, flow
 from hubel.networks import create
 from hubel.report.curves import write_gradients
 from hubel.runtime.names import bound
@@ -24,37 +24,6 @@ from hubel.verbs.gather import gather
 from hubel.verbs.show import ablation_words
 
 MOMENTS = 4
-
-
-@dataclass(frozen=True)
-class Course:
-    """One network: the loss of each step, and every layer at a few steps, the first of them 0."""
-
-    network: str
-    losses: tuple[float, ...]
-    moments: tuple[tuple[int, tuple[Flow, ...]], ...]
-
-    @property
-    def fading(self) -> float:
-        """At the start, the gradient at the first layer over that at the last but one.
-
-        The last layer gives the logits, where the gradient is what the loss hands in.
-        """
-        layers = self.moments[0][1]
-        last = layers[-2 if len(layers) > 2 else -1].gradient
-        return layers[0].gradient / last if last else float("nan")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for --json."""
-        return {
-            "network": self.network,
-            "fading": self.fading,
-            "losses": list(self.losses),
-            "moments": [
-                {"step": step, "layers": [asdict(layer) for layer in layers]}
-                for step, layers in self.moments
-            ],
-        }
 
 
 def gradients(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 from torch import nn
 
 from hubel.data import Data, decode
-from hubel.explain.invariance import Kept, consistency
+from hubel.explain.invariance import Steady, consistency
 from hubel.export.bundle import load_module
 from hubel.ops.normalize import Normalize
 from hubel.report.curves import write_invariance
@@ -21,21 +20,6 @@ from hubel.runtime.bundle import Bundle
 from hubel.verbs.val import held_out
 
 PICTURES = 500
-
-
-@dataclass(frozen=True)
-class Steady:
-    """A bundle's curves by name, over so many pictures."""
-
-    name: str
-    network: str
-    pictures: int
-    curves: dict[str, list[Kept]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for --json."""
-        curves = {name: [asdict(kept) for kept in curve] for name, curve in self.curves.items()}
-        return {**asdict(self), "curves": curves}
 
 
 def invariance(
@@ -50,8 +34,8 @@ def invariance(
     At most so many `pictures` of the validation part are used, spread over it. `out`: a page to
     write. Needs torch. ValueError for a bundle or data that cannot be used.
     """
-    several = isinstance(bundles, Sequence) and not isinstance(bundles, str)
-    found = [_steady(place, data, pictures) for place in (bundles if several else [bundles])]  # type: ignore[list-item, union-attr]
+    places = [bundles] if isinstance(bundles, str | os.PathLike) else bundles
+    found = [_steady(place, data, pictures) for place in places]
     if out is not None:
         write_invariance(Path(out), found)
     return found

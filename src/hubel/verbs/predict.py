@@ -29,8 +29,8 @@ def predict(
 
     `pictures` is a picture, a folder, or a list of both. A picture that cannot be read does not
     stop the others: its answer carries the error. `sort_into` copies every answered picture into a
-    folder per class, one for "I don't know" too; nothing is moved or overwritten. Raises ValueError for a bundle that cannot be
-    used and for a folder without pictures.
+    folder per class, and one for "I don't know"; nothing is moved or overwritten. Raises ValueError
+    for a bundle that cannot be used and for a folder without pictures.
     """
     sources = expand(pictures, leave_out=sort_into)
     predictor = load(bundle, threads=engine_threads)
