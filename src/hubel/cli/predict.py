@@ -35,6 +35,7 @@ def predict(
     ] = None,
 ) -> None:
     """Answer for pictures or folders with a trained bundle."""
+    from hubel.runtime.decode.classify import UNKNOWN
     from hubel.runtime.files import write_whole
     from hubel.runtime.predictor import load
     from hubel.verbs.predict import expand, stream
@@ -63,7 +64,8 @@ def predict(
     elif csv:
         lines = _csv(answers(), min(top, len(predictor.bundle.classes)))
     else:
-        lines = _table(answers(), sources, predictor.bundle.classes)
+        said = [*predictor.bundle.classes, *[UNKNOWN] * (predictor.bundle.threshold > 0)]
+        lines = _table(answers(), sources, said)
     if csv and csv != "-":
         encoded = (line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
         write_whole(csv, lambda file: file.writelines(encoded))
