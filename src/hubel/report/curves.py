@@ -25,14 +25,15 @@ def write_gradients(path: Path, courses: Sequence[Course]) -> Path:
         "Gradients": "<p>The norm of the loss's gradient at each layer's output, of one picture, "
         "first layer left, last layer right; one line a moment, the darker the later, the start "
         "dashed. A line that falls towards the left fades: the first layers hear less of the loss "
-        "than the last.</p>" + _plots(courses, "gradient"),
+        "than the last. One that rises explodes, as plain stacks of batch norm do.</p>"
+        + _plots(courses, "gradient"),
         "Activations": "<p>The root mean square of each layer's output.</p>"
         + _plots(courses, "activation"),
         "Weights": "<p>The norm of the loss's gradient in each layer's weights.</p>"
         + _plots(courses, "weights"),
         "Numbers": _numbers(courses),
     }
-    worst = min(courses, key=lambda c: c.fading)
+    worst = max(courses, key=_change)
     headline = f"At the start, {_fades(worst)}"
     others = ". ".join(f"In {c.network}, {_fades(c, short=True)}" for c in courses if c != worst)
     lead = (
@@ -41,6 +42,12 @@ def write_gradients(path: Path, courses: Sequence[Course]) -> Path:
     )
     figures = [(f"{c.network}: first over last layer", _power(c.fading)) for c in courses]
     return write_whole(path, frame("hubel explain --gradients", headline, lead, figures, parts))
+
+
+def _change(course: Course) -> float:
+    """By how many powers of ten the gradient changes on its way; what does not arrive, the most."""
+    ratio = course.fading
+    return abs(math.log10(ratio)) if 0 < ratio < math.inf else math.inf
 
 
 def _fades(course: Course, short: bool = False) -> str:
