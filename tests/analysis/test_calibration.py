@@ -31,8 +31,8 @@ def test_the_temperature_is_found(too_sure):
 
 def test_the_error_is_small_after_and_not_before():
     found = temperature(drawn(10_000, 3.0))
-    assert found.before > 0.1
-    assert found.after <= 0.02
+    assert found.before.error > 0.1
+    assert found.after.error <= 0.02
     assert found.pictures == 10_000
 
 

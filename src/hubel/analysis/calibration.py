@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hubel.analysis.errors import calibrate
+from hubel.analysis.errors import Calibration, calibrate
 from hubel.runtime.decode.classify import softmax
 from hubel.tasks.outcome import Outcome
 
@@ -22,14 +22,14 @@ COLDEST, HOTTEST = 0.2, 20.0
 
 @dataclass(frozen=True)
 class Temperature:
-    """What logits are divided by, and the expected calibration error (0..1) before and after.
+    """What logits are divided by, and how confidence and accuracy agree before and after.
 
     `after` is cross-fitted: of pictures that had no part in their temperature.
     """
 
     value: float
-    before: float
-    after: float
+    before: Calibration
+    after: Calibration
     pictures: int
 
     def to_dict(self) -> dict[str, float | int | str]:
@@ -38,8 +38,8 @@ class Temperature:
             "temperature": self.value,
             "method": "temperature, fitted on the validation pictures",
             "pictures": self.pictures,
-            "error_before": self.before,
-            "error_after": self.after,
+            "error_before": self.before.error,
+            "error_after": self.after.error,
         }
 
 
@@ -69,12 +69,8 @@ class Threshold:
 
 def temperature(outcome: Outcome) -> Temperature:
     """The temperature of these answers, with its error before and after."""
-    return Temperature(
-        fit(outcome),
-        calibrate(outcome).error,
-        calibrate(cross_fitted(outcome)).error,
-        len(outcome.names),
-    )
+    before, after = calibrate(outcome), calibrate(cross_fitted(outcome))
+    return Temperature(fit(outcome), before, after, len(outcome.names))
 
 
 def fit(outcome: Outcome) -> float:
@@ -88,7 +84,7 @@ def fit(outcome: Outcome) -> float:
     # Of -log p_truth(b z), b = 1 / T, the slope is E_p[z] - z_truth: it grows with b.
     wanted = z[np.arange(n), outcome.truths] * (1 - 1 / (n + 1)) + z.mean(axis=1) / (n + 1)
     low, high = math.log(1 / HOTTEST), math.log(1 / COLDEST)
-    while high - low > 1e-4:
+    while high - low > 1e-3:  # a thousandth of the temperature
         middle = (low + high) / 2
         slope = ((softmax(z, math.exp(-middle)) * z).sum(axis=1) - wanted).sum()
         low, high = (low, middle) if slope > 0 else (middle, high)

@@ -10,10 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hubel.analysis.calibration import cross_fitted, temperature
+from hubel.analysis.calibration import temperature
 from hubel.analysis.errors import (
     Calibration,
-    calibrate,
     confused_pairs,
     confusion,
     per_class,
@@ -278,7 +277,7 @@ def pairs_section(outcome: Outcome, classes: Sequence[str], validation: Pictures
 def calibration_section(outcome: Outcome) -> str:
     """How far the confidence of an answer can be believed, before and after one temperature."""
     found = temperature(outcome)
-    before, after = calibrate(outcome), calibrate(cross_fitted(outcome))
+    before, after = found.before, found.after
     accuracy, confidence = float(outcome.right.mean()), float(outcome.confidences.mean())
     how = "too sure" if confidence > accuracy else "not sure enough"
     if abs(confidence - accuracy) < 0.005:

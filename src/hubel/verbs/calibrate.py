@@ -24,7 +24,7 @@ class Calibrated:
         """Plain values, for --json."""
         return {
             "bundle": str(self.bundle),
-            "temperature": asdict(self.temperature),
+            "temperature": self.temperature.to_dict(),
             "threshold": self.threshold and asdict(self.threshold),
         }
 
@@ -32,8 +32,8 @@ class Calibrated:
         """A few lines for people."""
         t, found = self.temperature, self.threshold
         lines = [
-            f"Temperature  {t.value:.3f}; the expected calibration error goes from {t.before:.2%} "
-            f"to {t.after:.2%} ({t.pictures:,} validation pictures, fitted on one half, measured "
+            f"Temperature  {t.value:.3f}; the expected calibration error goes from {t.before.error:.2%} "
+            f"to {t.after.error:.2%} ({t.pictures:,} validation pictures, fitted on one half, measured "
             "on the other)"
         ]
         if found is None:
