@@ -32,9 +32,9 @@ class Calibrated:
         """A few lines for people."""
         t, found = self.temperature, self.threshold
         lines = [
-            f"Temperature  {t.value:.3f}; the expected calibration error goes from {t.before.error:.2%} "
-            f"to {t.after.error:.2%} ({t.pictures:,} validation pictures, fitted on one half, measured "
-            "on the other)"
+            f"Temperature  {t.value:.3f}; the expected calibration error goes from "
+            f"{t.before.error:.2%} to {t.after.error:.2%} ({t.pictures:,} validation pictures, "
+            "fitted on one half, measured on the other)"
         ]
         if found is None:
             lines.append("Threshold    none: every picture gets an answer")
