@@ -66,6 +66,8 @@ def gather(
     if isinstance(data, tuple):
         if not classes:
             raise ValueError("data sets of your own need `classes`, the list of their class names")
+        if recipe.labels:
+            raise ValueError("labels are for data that Hubel opens; correct those of your own sets")
         return Gathered(data[0], data[1], tuple(classes))
     found = relabelled(opened(data, recipe.split, recipe.val, download), recipe.labels)
     if (count := len(found.train) + len(found.val)) >= MANY:
