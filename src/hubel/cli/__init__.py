@@ -96,5 +96,7 @@ def describe(error: ValueError | OSError) -> str:
 
 def fail(message: str) -> None:
     """Say it and stop with exit code 2."""
-    print(f"hubel: {message}", file=sys.stderr)
+    rank = os.environ.get("RANK", "0")
+    who = "hubel" if rank == "0" else f"hubel, process {rank}"
+    print(f"{who}: {message}", file=sys.stderr)
     raise SystemExit(2)

@@ -35,9 +35,20 @@ def train(
     minutes: float | None = typer.Option(
         None, help="Time budget; the number of steps is measured at the start and kept."
     ),
-    batch: int | None = typer.Option(None, help="Pictures a step."),
+    batch: str | None = typer.Option(
+        None, metavar="N|auto", help="Pictures a step; auto: as many as fit into memory."
+    ),
     lr: float | None = typer.Option(None, help="Learning rate, used exactly as given."),
     size: int | None = typer.Option(None, help="Side of the network's input in pixels."),
+    nan: str | None = typer.Option(
+        None, help="On a loss that is not a number: rollback (the default) or stop."
+    ),
+    patience: int | None = typer.Option(
+        None, help="End after so many epochs without a better score."
+    ),
+    sync_norm: bool = typer.Option(
+        False, "--sync-norm", help="Batch norm over the pictures of all processes."
+    ),
     seed: int | None = typer.Option(None, help="Seed of weights, order and augmentation."),
     split: int | None = typer.Option(None, help="Seed of which pictures are held out."),
     val: float | None = typer.Option(
@@ -67,6 +78,7 @@ def train(
 ) -> None:
     """Train on pictures; leaves a run folder with a report and a bundle."""
     import json
+    import os
     from pathlib import Path
     from typing import Any
 
@@ -79,6 +91,9 @@ def train(
         "minutes": minutes,
         "batch": batch,
         "lr": lr,
+        "nan": nan,
+        "patience": patience,
+        "sync_norm": sync_norm or None,
         "size": size,
         "seed": seed,
         "val": val,
@@ -90,6 +105,11 @@ def train(
         "recipe": recipe,
         "labels": labels,
     }
+    if batch not in (None, "auto"):
+        try:
+            options["batch"] = int(batch)
+        except ValueError:
+            raise typer.BadParameter(f"--batch {batch}: a number, or auto") from None
     if word:
         from hubel.verbs.show import ablation_words
 
@@ -109,12 +129,15 @@ def train(
         print(json.dumps(expected.to_dict(), indent=2) if as_json else expected)
         return
     where: dict[str, Any] = {"resume": data or True} if resume else {"data": data, "name": name}
+    first = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks
     progress = "quiet" if as_json else "auto"
     rhythm = Rhythm(save_steps=save_every)
     try:
         run = verb(**where, runs=runs, progress=progress, rhythm=rhythm, **given)
     except Stopped as stop:
-        message = f"Stopped; everything is saved. Go on with: hubel train --resume {stop}"
-        typer.echo(message, err=True)
+        if first:
+            message = f"Stopped; everything is saved. Go on with: hubel train --resume {stop}"
+            typer.echo(message, err=True)
         raise typer.Exit(130) from None
-    print(json.dumps(run.to_dict(), indent=2) if as_json else run.summary())
+    if first:
+        print(json.dumps(run.to_dict(), indent=2) if as_json else run.summary())

@@ -31,6 +31,10 @@ class Loader:
     are processes that are started once; with 0 the batches are made where they are used. The last
     batch of an epoch is dropped where it is not full, unless `drop_last` is False.
 
+    `share` is (rank, count) of this process among several. Of a training, where all batches are
+    full, each process makes its part of every batch; of a validation its part of the batches: put
+    together in order they are those that one process makes.
+
     `steps` is the number of batches per epoch. `seconds` adds up what the user of the batches has
     waited for reading and for augmentation.
     """
@@ -45,6 +49,7 @@ class Loader:
         workers: int = 0,
         shuffle: bool = True,
         drop_last: bool = True,
+        share: tuple[int, int] = (0, 1),
     ):
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             rule = "a data set needs len() and [i] -> (picture, target)"
@@ -53,8 +58,11 @@ class Loader:
             raise ValueError(f"batch={batch}; it is the pictures per step, 1 or more")
         if workers < 0:
             raise ValueError(f"workers={workers}; 0 loads in the training process itself")
+        if drop_last and batch % share[1]:
+            remedy = f"use {batch // share[1] * share[1] or share[1]}"
+            raise ValueError(f"a batch of {batch} has no equal parts for {share[1]} processes; {remedy}")
         self.dataset, self.batch, self.seed = dataset, batch, seed
-        self.shuffle, self.workers = shuffle, workers
+        self.shuffle, self.workers, self.drop_last, self.share = shuffle, workers, drop_last, share
         self.steps = len(dataset) // batch if drop_last else -(-len(dataset) // batch)
         if not self.steps:
             remedy = f"use a batch of {len(dataset)} or less" if len(dataset) else "it is empty"
@@ -68,10 +76,13 @@ class Loader:
         """The batches of epoch e, from number `start` on; those before it are not made."""
         length = len(self.dataset)
         places = order(self.seed, e, length) if self.shuffle else np.arange(length)
-        addresses = [
-            (e, places[step * self.batch : (step + 1) * self.batch])
-            for step in range(start, self.steps)
-        ]
+        rank, count = self.share
+        steps, part = range(start, self.steps), slice(None)
+        if self.drop_last:
+            part = slice(rank * self.batch // count, (rank + 1) * self.batch // count)
+        else:
+            steps = steps[len(steps) * rank // count : len(steps) * (rank + 1) // count]
+        addresses = [(e, places[s * self.batch : (s + 1) * self.batch][part]) for s in steps]
         made = self._from_workers(addresses) if self.workers else map(self._make.batch, addresses)
         began = time.perf_counter()
         for batch, read, augmented in made:
@@ -196,5 +207,13 @@ def _check_sendable(make: _Make) -> None:
 
 
 def _ignore_interrupts(worker: int) -> None:
-    """Ctrl-C is the training's: it ends its step and saves, with workers that are still there."""
+    """Ctrl-C is the training's: it ends its step and saves, with workers that are still there.
+
+    So is the first SIGTERM, which torchrun sends to a training with all its workers.
+    """
+
+    def once(number: int, frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, once)

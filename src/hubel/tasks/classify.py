@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.tasks.losses import Loss
 from hubel.tasks.outcome import Outcome
+
+Answers = tuple[list[Tensor], list[Tensor], list[float]]
+"""Of a validation, batch by batch: logits (N, K), targets (N,), and loss times N."""
 
 AUX = 0.3
 """Weight of every auxiliary loss."""
@@ -49,23 +52,29 @@ class Classify:
         """
         network: Any = model.get_submodule("network")
         if not len(getattr(network, "aux", ())):
-            return self.loss(model(pictures).float(), targets)
+            return self.loss(_wide(model(pictures)), targets)
         seen = model.get_submodule("normalize")(pictures)
-        logits, *others = (out.float() for out in network.outputs(seen))
+        logits, *others = (_wide(out) for out in network.outputs(seen))
         aux = sum((self.loss(out, targets) for out in others), logits.new_zeros(()))
         return self.loss(logits, targets) + AUX * aux
 
     @torch.no_grad()
     def evaluate(
-        self, model: nn.Module, loader: Loader, names: Sequence[str]
+        self,
+        model: nn.Module,
+        loader: Loader,
+        names: Sequence[str],
+        gather: Callable[[Answers], list[Answers]] = lambda mine: [mine],
     ) -> tuple[Outcome, dict[str, float]]:
         """The answers for every picture of the loader, in its order, and their scores.
 
+        `gather` brings together those of several processes, each of which has its share.
         The model's own mode and the generators are as before afterwards.
         """
         training, place = model.training, next(model.parameters())
         model.eval()
-        logits, targets, losses = [], [], []
+        mine: Answers = ([], [], [])
+        logits, targets, losses = mine
         for batch in loader.epoch(0):
             out = model(batch.pictures.to(place.device))
             truth = batch.targets.to(place.device)
@@ -73,6 +82,7 @@ class Classify:
             logits.append(out.double().cpu())
             targets.append(batch.targets)
         model.train(training)
+        logits, targets, losses = (sum(lists, []) for lists in zip(*gather(mine)))
         answers, truths = torch.cat(logits), torch.cat(targets)  # (N, K), (N,)
         outcome = Outcome(
             names=tuple(names),
@@ -86,3 +96,8 @@ class Classify:
             "val_top5": outcome.top5,
         }
         return outcome, scores
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """Logits in which a loss can be computed: at least float32."""
+    return logits.float() if logits.dtype.itemsize < 4 else logits

@@ -12,20 +12,24 @@ import numpy as np
 import torch
 
 from hubel.runtime.files import write_whole
+from hubel.training.processes import Processes
 from hubel.training.steps import Carries, State
 
 if TYPE_CHECKING:
     from hubel.training.record import Record
 
-FORMAT = 1
+FORMAT = 2
 
 
-def save(path: Path, state: State, record: Record) -> None:
-    """Write weights, average, optimizer, position, sums, best score, generators and the
-    records' lengths.
+def save(path: Path, state: State, record: Record, processes: Processes = Processes()) -> None:
+    """Write weights, average, optimizer, position, sums, best score, the generators of every
+    process and the records' lengths. Of several processes the first one writes.
 
     A full disk or a kill leaves the previous file as it was; the former is a ValueError.
     """
+    drawn = processes.gathered(generators())
+    if not processes.first:
+        return
     content = {
         "format": FORMAT,
         "model": state.model.state_dict(),
@@ -33,7 +37,7 @@ def save(path: Path, state: State, record: Record) -> None:
         "steps": {s.key: s.state_dict() for s in state.steps if isinstance(s, Carries)},
         "position": state.position(),
         "record": record.lengths(),
-        "generators": generators(),
+        "generators": drawn,
     }
     try:
         write_whole(path, lambda file: torch.save(content, file))
@@ -50,17 +54,22 @@ def save(path: Path, state: State, record: Record) -> None:
         ) from cause
 
 
-def restore(path: Path, state: State, record: Record) -> None:
+def restore(path: Path, state: State, record: Record, processes: Processes = Processes()) -> None:
     """Put a training back to where the checkpoint was written, records included."""
-    content = load(path)
+    content = processes.shared(lambda: load(path))
     state.model.load_state_dict(content["model"])
+    rates = [group.get("initial_lr") for group in state.optimizer.param_groups]
     state.optimizer.load_state_dict(content["optimizer"])
+    for group, rate in zip(state.optimizer.param_groups, rates):
+        group["initial_lr"] = rate  # the recipe's; it changes with a batch that is made smaller
     for step in state.steps:
         if isinstance(step, Carries):
             step.load_state_dict(content["steps"][step.key])
     state.restore_position(content["position"])
     record.cut(content["record"])
-    set_generators(content["generators"])
+    if (batch := content["position"]["batch"]) != state.batch:
+        record.line(event="memory ran out", step=state.step, batch=batch, next=state.batch)
+    set_generators(content["generators"][processes.rank])
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import ctypes
 import torch
 
 
-def device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` takes a GPU where there is one. A missing one is a
-    ValueError.
+def device(name: str = "auto", number: int | None = None) -> torch.device:
+    """The device of that name; `auto` takes a GPU where there is one, and the one of that number
+    for one of several processes. A missing one is a ValueError.
     """
     there = {
         "cpu": True,
@@ -24,7 +24,7 @@ def device(name: str = "auto") -> torch.device:
     if not there[kind]:
         found = ", ".join(n for n, is_there in there.items() if is_there)
         raise ValueError(f"device {name!r} is not there on this machine, which has: {found}")
-    return torch.device(name)
+    return torch.device(kind, number) if kind == "cuda" and number is not None else torch.device(name)
 
 
 def keep_memory() -> bool:

@@ -24,11 +24,13 @@ from hubel.tasks.outcome import Outcome
 from hubel.training import checkpoint, loop
 from hubel.training.device import device, keep_memory
 from hubel.training.optimizers import OPTIMIZERS, groups
+from hubel.training.processes import Agree, Processes, local_count, local_rank
 from hubel.training.progress import Quiet
 from hubel.training.recipe import Recipe
-from hubel.training.record import Record
+from hubel.training.record import Record, Unwritten
 from hubel.training.run import Run
 from hubel.training.schedules import SCHEDULES
+from hubel.training.shared_norm import part_norms, share_norms
 from hubel.training.steps import Average, Clip, Gradients, Rate, State, Step, Update
 
 
@@ -62,25 +64,43 @@ class Trainer:
     """
 
     def __init__(
-        self, recipe: Recipe, task: Classify, network: nn.Module, train: Any, val: Any
+        self,
+        recipe: Recipe,
+        task: Classify,
+        network: nn.Module,
+        train: Any,
+        val: Any,
+        processes: Processes = Processes(),
     ) -> None:
         keep_memory()
-        torch.set_num_threads(recipe.threads or cores())
-        self.recipe, self.task, self.val = recipe, task, val
-        self.device = device(recipe.device)
+        torch.set_num_threads(recipe.threads or max(1, cores() // local_count()))
+        self.recipe, self.task, self.val, self.processes = recipe, task, val, processes
+        several = processes.count > 1
+        if recipe.processes not in (None, processes.count):
+            raise ValueError(
+                f"the recipe is for {recipe.processes} processes, here are {processes.count}, which "
+                f"would train to other bits; start it with: torchrun --nproc-per-node "
+                f"{recipe.processes} -m hubel train ..."
+            )
+        self.device = device(recipe.device, local_rank() if several else None)
         self.format = FORMATS[recipe.layout]
         self.model = task.model(network).to(self.device)
         self.model.to(memory_format=self.format)  # type: ignore[call-overload]
+        if several and recipe.sync_norm:
+            share_norms(self.model)
         if len(train) < recipe.batch:
             raise ValueError(
                 f"a batch of {recipe.batch} from {len(train)} training pictures: ragged batches "
                 "are dropped, so nothing would be trained; "
                 f"use --batch {max(1, len(train) // 4)} or less"
             )
-        shared: dict[str, Any] = {"seed": recipe.seed, "workers": recipe.workers}
         self._spent: dict[str, float] = {}
-        self.loader = Loader(train, batch=recipe.batch, augment=recipe.augment, **shared)
-        self.val_loader = Loader(val, batch=250, shuffle=False, drop_last=False, seed=recipe.seed)
+        shared: dict[str, Any] = {"seed": recipe.seed, "share": (processes.rank, processes.count)}
+        self.loader = Loader(
+            train, batch=recipe.batch, augment=recipe.augment, workers=recipe.workers, **shared
+        )
+        val_batch = recipe.batch if recipe.retried else 250
+        self.val_loader = Loader(val, batch=val_batch, shuffle=False, drop_last=False, **shared)
 
     @property
     def steps(self) -> int:
@@ -105,12 +125,23 @@ class Trainer:
         precision = PRECISIONS[recipe.precision]
         gradients = Gradients(self.task.objective, self.format, recipe.parts, precision, frozen)
         steps: list[Step] = [rate, gradients]
+        if self.processes.count > 1:
+            steps.append(Agree(self.processes))
         if recipe.clip:
             steps.append(Clip(recipe.clip))
         steps.append(Update())
         if recipe.average:
             steps.append(Average(model, recipe.average))
-        return State(model, optimizer, tuple(steps), total=self.steps)
+        wide = torch.float32 if self.device.type == "mps" else torch.float64
+        return State(
+            model,
+            optimizer,
+            tuple(steps),
+            total=self.steps,
+            batch=recipe.batch,
+            per_epoch=self.loader.steps,
+            summed=torch.zeros((), dtype=wide, device=self.device),
+        )
 
     def pace(self, seconds: float = 2.0) -> Pace:
         """Measure a step and a validation on a copy, for about `seconds` each; nothing of
@@ -125,7 +156,8 @@ class Trainer:
                 step(state, batch)
             float(state.loss)
             times.append(time.perf_counter() - began)
-            if sum(times) > seconds and len(times) > 3:
+            enough = sum(times) > seconds and len(times) > 3
+            if self.processes.any(enough)[0]:
                 break
         augmenting = sum(self.loader.seconds.values()) / len(times)
         began, pictures = time.perf_counter(), 0
@@ -136,7 +168,8 @@ class Trainer:
                 pictures += len(batch.targets)
                 if time.perf_counter() - began > seconds / 2:
                     break
-        validation = (time.perf_counter() - began) * len(self.val) / pictures
+        here = len(self.val) / self.processes.count
+        validation = (time.perf_counter() - began) * here / max(1, pictures)
         self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
         checkpoint.set_generators(kept)
         return Pace(statistics.median(times[1:] or times) + augmenting, validation)
@@ -147,17 +180,23 @@ class Trainer:
 
         Raises `loop.Stopped` after SIGINT or SIGTERM, when everything is saved.
         """
-        state, record = self.state(self.model), Record(run.path)
-        last = run.checkpoints / "last.pt"
-        if last.exists():
-            checkpoint.restore(last, state, record)
+        recipe, processes = self.recipe, self.processes
+        processes.alike(self.model)
+        state = self.state(self.model)
+        record = Record(run.path) if processes.first else Unwritten()
+        saved = (run.checkpoints / name for name in ("last.pt", "good.pt"))
+        last = processes.shared(lambda: next((path for path in saved if path.exists()), None))
+        if last:
+            checkpoint.restore(last, state, record, processes)
         else:
             record.start()
-            checkpoint.seed_generators(self.recipe.seed)  # for dropout; the weights are drawn
-        names = self.names()
+            if recipe.retried:
+                record.line(event="memory ran out", step=0, batch=recipe.retried, next=recipe.batch)
+            # For dropout, which differs between processes; the weights are drawn.
+            checkpoint.seed_generators(recipe.seed * processes.count + processes.rank)
 
         def validate(model: nn.Module) -> dict[str, float]:
-            return self.task.evaluate(model, self.val_loader, names)[1]
+            return self.evaluate(model)[1]
 
         with interruptions() as stop:
             try:
@@ -171,11 +210,32 @@ class Trainer:
                     watcher=watcher,
                     stop=stop,
                     rhythm=rhythm or loop.Rhythm(),
+                    limits=self.limits,
+                    processes=processes,
                 )
             finally:
                 watcher.close()
         self.model, self._spent = state.scored, state.spent
-        return self.task.evaluate(self.model, self.val_loader, names)[0]
+        outcome = self.evaluate(self.model)[0]
+        part_norms(self.model)
+        return outcome
+
+    @property
+    def limits(self) -> loop.Limits:
+        """What the recipe says about losses that are no numbers, and about patience."""
+        recipe = self.recipe
+        roll_back = recipe.nan == "rollback"
+        return loop.Limits(
+            keep=roll_back or "batch" in recipe.automatic,
+            roll_back=roll_back,
+            halve="lr" in recipe.automatic,
+            patience=recipe.patience,
+        )
+
+    def evaluate(self, model: nn.Module) -> tuple[Outcome, dict[str, float]]:
+        """Answers and scores on the validation pictures, of which each process takes its share."""
+        gather = self.processes.gathered
+        return self.task.evaluate(model, self.val_loader, self.names(), gather)
 
     @property
     def network(self) -> nn.Module:

@@ -67,6 +67,17 @@ class Recipe:
     """In how many parts a batch goes through the network, where memory is short."""
     precision: str = "float32"
     """float32, or bf16 by the framework's autocast."""
+    nan: str = "rollback"
+    """On a loss that is not a number: rollback to the last epoch's end, or stop."""
+    patience: int | None = None
+    """End after so many epochs without a better score; None: never before the last step."""
+    sync_norm: bool = False
+    """Whether batch norm takes its statistics over the batches of all processes."""
+    processes: int | None = None
+    automatic: tuple[str, ...] = ()
+    """What the user left open, of `batch` and `lr`: it alone may adapt when something goes wrong."""
+    retried: int | None = None
+    """The batch that did not fit into memory, before it was halved."""
 
     seed: int = 0
     val: float = 0.2
@@ -89,7 +100,7 @@ class Recipe:
         for name in ("epochs", "batch", "parts"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be greater than 0")
-        for name in ("steps", "minutes", "threads"):
+        for name in ("steps", "minutes", "threads", "patience", "processes"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value}: it must be greater than 0")
@@ -99,7 +110,7 @@ class Recipe:
             raise ValueError(f"average={self.average}: the decay lies between 0 and 1")
         if self.workers < 0:
             raise ValueError(f"workers={self.workers}: 0 loads in the training process itself")
-        for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS)):
+        for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS), ("nan", ON_NAN)):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
 
@@ -125,6 +136,7 @@ class Recipe:
         made = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         made["words"], made["labels"] = dict(self.words), dict(self.labels)
         made["preprocess"] = self.preprocess.to_dict() if self.preprocess else None
+        made["automatic"] = list(self.automatic)
         made["rules"] = [dict(rule) for rule in self.rules]
         made["augment"] = augment.to_dict(self.augment)
         return made | {name: dict(made[name]) for name in ("optimizer", "schedule", "loss")}
@@ -135,7 +147,8 @@ class Recipe:
         values = dict(values)
         if values.get("preprocess"):
             values["preprocess"] = Preprocess.from_dict(values["preprocess"])
-        values["rules"] = tuple(values.get("rules", ()))
+        for name in ("rules", "automatic"):
+            values[name] = tuple(values.get(name, ()))
         if "augment" in values:
             values["augment"] = augment.from_dict(values["augment"])
         try:
@@ -165,5 +178,6 @@ class Recipe:
         return cls.from_dict(values)
 
 
+ON_NAN = ("rollback", "stop")
 PRECISIONS = ("float32", "bf16")
 LAYOUTS = ("channels-last", "channels-first")

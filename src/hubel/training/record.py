@@ -65,6 +65,29 @@ class Record:
             file.write(text)
 
 
+class Unwritten(Record):
+    """The record of a process that is not the one that writes."""
+
+    def __init__(self) -> None:
+        pass
+
+    def start(self) -> None:
+        """Nothing."""
+
+    def epoch(self, **row: float | int) -> None:
+        """Nothing."""
+
+    def line(self, **values: Any) -> None:
+        """Nothing."""
+
+    def lengths(self) -> dict[str, int]:
+        """Nothing."""
+        return {}
+
+    def cut(self, lengths: dict[str, int]) -> None:
+        """Nothing."""
+
+
 def read_results(path: Path) -> list[dict[str, float]]:
     """results.csv as numbers."""
     with path.open(encoding="utf-8", newline="") as file:

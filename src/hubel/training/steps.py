@@ -31,11 +31,20 @@ class State:
     """Steps of the whole run."""
     step: int = 0
     """Steps done."""
+    batch: int = 0
+    per_epoch: int = 0
+    """Pictures a step, and steps an epoch."""
     loss: Tensor = field(default_factory=lambda: torch.zeros(()))
-    summed: float = 0.0
-    """Sum of the losses of this epoch so far, and how many they are."""
+    summed: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.float64))
+    """Sum of the losses of this epoch so far, on the device: reading it waits for a GPU."""
     counted: int = 0
+    """How many they are."""
     best: float = -math.inf
+    waited: int = 0
+    """Epochs since the best."""
+    scale: float = 1.0
+    """Factor on the learning rate: 1, and half of it after every rollback that may change it."""
+    rollbacks: int = 0
     seconds: float = 0.0
     """Wall-clock of the run without the time between a kill and its resumption."""
     spent: dict[str, float] = field(
@@ -56,16 +65,36 @@ class State:
         """Learning rate of the first group."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    POSITION = ("step", "summed", "counted", "best", "seconds", "spent")
+    POSITION = (
+        *("step", "counted", "best", "waited", "scale", "rollbacks", "seconds", "spent"),
+        *("batch", "per_epoch"),
+    )
 
     def position(self) -> dict[str, Any]:
         """What `restore_position` needs."""
-        return {name: getattr(self, name) for name in self.POSITION}
+        kept = {name: getattr(self, name) for name in self.POSITION}
+        return {**kept, "spent": dict(self.spent), "summed": float(self.summed)}
 
     def restore_position(self, position: dict[str, Any]) -> None:
-        """Take up the position of a checkpoint."""
-        for name in self.POSITION:
-            setattr(self, name, position[name])
+        """Take up the position of a checkpoint; with a smaller batch than there, at the same
+        picture of the same epoch.
+        """
+        position = dict(position)
+        batch, per_epoch = position.pop("batch"), position.pop("per_epoch")
+        if batch != self.batch:
+            epoch, start = divmod(position["step"], per_epoch)
+            times = batch // self.batch
+            position["step"] = epoch * self.per_epoch + start * times
+            position["counted"] *= times
+            position["summed"] *= times
+        self.summed.fill_(position.pop("summed"))
+        for name, value in position.items():
+            setattr(self, name, value)
+
+    def count(self) -> None:
+        """Add the loss of a step to the epoch's."""
+        self.summed += self.loss
+        self.counted += 1
 
 
 Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
@@ -94,7 +123,7 @@ class Carries(Protocol):
 
 @dataclass
 class Rate:
-    """Learning rate of every group = the rate it was given x schedule(step / total)."""
+    """Learning rate of every group = the rate it was given x schedule(step / total) x scale."""
 
     schedule: Schedule
 
@@ -102,7 +131,7 @@ class Rate:
         """Set `lr` in the optimizer."""
         factor = self.schedule(state.step / state.total)
         for group in state.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+            group["lr"] = group["initial_lr"] * factor * state.scale
 
 
 @dataclass

@@ -27,7 +27,7 @@ def choose(
     changes: dict[str, Any],
 ) -> Recipe:
     """The recipe, with the changes applied; `look` at the pictures decides what was not said."""
-    changes = dict(changes)
+    changes, left_open = _left_open(recipe, changes)
     if isinstance(recipe, str):
         recipe = recipes.load(recipe)
     if data is None and (recipe is None or not recipe.data):
@@ -55,6 +55,7 @@ def choose(
         where = data.where if isinstance(data, Data) else data
         there = Path(where).exists()
         chosen = chosen.replace(data=str(Path(where).resolve()) if there else str(where))
+    given = {"lr"} & {*changes, *changes.get("optimizer", ())}
     if "lr" in changes:
         chosen = chosen.replace(optimizer={**chosen.optimizer, "lr": changes.pop("lr")})
     if isinstance(changes.get("labels"), str | Path):
@@ -66,7 +67,19 @@ def choose(
         changes = {"steps": None, **changes}
     elif "epochs" in changes:
         changes = {"steps": None, "minutes": None, **changes}
-    return chosen.replace(**changes)
+    automatic = tuple(sorted({*chosen.automatic, *left_open} - {*changes, *given}))
+    return chosen.replace(automatic=automatic, **changes)
+
+
+def _left_open(
+    recipe: str | Recipe | None, changes: dict[str, Any]
+) -> tuple[dict[str, Any], set[str]]:
+    """The changes without a batch that is to be found out, and what was left automatic of batch and
+    rate: both where the recipe was chosen by the pictures; a page that was named gives its own.
+    """
+    asked = changes.get("batch", 0) in (None, "auto")
+    changes = {name: value for name, value in changes.items() if name != "batch" or not asked}
+    return changes, {"batch", "lr"} if recipe is None else {"batch"} if asked else set()
 
 
 def _look(data: Any, changes: dict[str, Any], download: bool) -> recipes.Look:

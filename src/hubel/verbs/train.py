@@ -19,12 +19,14 @@ from hubel.tasks.losses import LOSSES, Loss
 from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
 from hubel.training.loop import Rhythm, Stopped
+from hubel.training.processes import Processes, together
 from hubel.training.progress import Quiet, duration, watcher
 from hubel.training.recipe import Recipe
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.finish import finish
 from hubel.verbs.gather import Gathered, Own, gather
+from hubel.verbs.robust import begun, fit, note_job, same_data, settled
 from hubel.weights import load
 
 SPENT_TRAINING = 0.95
@@ -100,31 +102,37 @@ def train(
 
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
     """
-    module = network if isinstance(network, nn.Module) else None
-    watching = watcher(progress)
-    if resume:
-        run = Run.latest(Path(runs)) if resume is True else Run.open(resume)
-        if run.finished:
+    with together() as processes:
+        module = network if isinstance(network, nn.Module) else None
+        watching = watcher(progress if processes.first else "quiet")
+        run = processes.shared(lambda: begun(Path(runs), resume))
+        if run and processes.shared(lambda: run.finished):
             return run
-        named = run.recipe.data if data is None else data
-        gathered = gather(run.recipe, named, classes, download, watching.say)
-        trainer = _trainer(run.recipe, gathered, module, loss)
-    else:
-        chosen = choose(data, network, recipe, words, download, changes)
+        if run:
+            chosen = processes.shared(lambda: run.recipe)
+        else:
+            chosen = choose(data, network, recipe, words, download, changes)
         named = chosen.data if data is None else data
-        gathered = gather(chosen, named, classes, download, watching.say)
-        trainer = _trainer(chosen, gathered, module, loss)
-        _freeze(trainer)
-        run = Run.create(Path(runs), trainer.recipe, name)
-    if gathered.data is not None:
-        _same_data(run, gathered.data)
-    _announce(watching, run, trainer, gathered)
-    try:
-        outcome = trainer.fit(run, watching, rhythm)
-    except Stopped:
-        raise Stopped(str(run.path)) from None
-    finish(run, trainer, outcome, gathered)
-    return run
+        gathered = processes.in_turn(lambda: gather(chosen, named, classes, download, watching.say))
+
+        def make(recipe: Recipe) -> Trainer:
+            return _trainer(recipe, gathered, module, loss, processes)
+
+        if run:
+            trainer = make(chosen)
+        else:
+            trainer = settled(chosen, make, len(gathered.train), processes)
+            _freeze(trainer)
+            run = processes.shared(lambda: Run.create(Path(runs), trainer.recipe, name))
+        same_data(run, gathered.data, processes)
+        note_job(run, processes)
+        _announce(watching, run, trainer, gathered)
+        try:
+            trainer, outcome = fit(run, trainer, make, watching, rhythm)
+        except Stopped:
+            raise Stopped(str(run.path)) from None
+        processes.shared(lambda: finish(run, trainer, outcome, gathered))
+        return run
 
 
 def plan(
@@ -142,7 +150,8 @@ def plan(
     """
     chosen = choose(data, network, recipe, words, download, changes)
     gathered = gather(chosen, chosen.data if data is None else data, None, download)
-    trainer = _trainer(chosen, gathered, None, None)
+    pictures = len(gathered.train)
+    trainer = settled(chosen, lambda recipe: _trainer(recipe, gathered, None, None), pictures)
     pace = trainer.pace()
     _freeze(trainer, pace)
     return Plan(trainer.recipe, gathered, trainer.parameters, pace, trainer.loader.steps)
@@ -167,7 +176,11 @@ def _announce(watching: Quiet, run: Run, trainer: Trainer, gathered: Gathered) -
 
 
 def _trainer(
-    recipe: Recipe, gathered: Gathered, module: nn.Module | None, loss: Loss | None
+    recipe: Recipe,
+    gathered: Gathered,
+    module: nn.Module | None,
+    loss: Loss | None,
+    processes: Processes = Processes(),
 ) -> Trainer:
     """The network under the recipe's seed, or one's own, and all that trains it."""
     task = Classify(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
@@ -177,7 +190,7 @@ def _trainer(
         module = create(recipe.network, classes=count, channels=channels, **recipe.words)
     if recipe.weights:
         load(module, weights_file(Path(recipe.weights)))
-    return Trainer(recipe, task, module, gathered.train, gathered.val)
+    return Trainer(recipe, task, module, gathered.train, gathered.val, processes)
 
 
 def weights_file(path: Path) -> Path:
@@ -187,23 +200,16 @@ def weights_file(path: Path) -> Path:
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
-    """Decide what was left open, once: threads, device, and the steps that fit into the minutes."""
-    recipe, steps = trainer.recipe, trainer.steps
+    """Decide what was left open, once: threads, device, processes, and the steps that fit into the
+    minutes.
+    """
+    recipe, steps, processes = trainer.recipe, trainer.steps, trainer.processes
     if recipe.minutes is not None and recipe.steps is None:
         pace = pace or trainer.pace()
         steps = pace.steps(recipe.minutes * 60 * SPENT_TRAINING, trainer.loader.steps)
-    trainer.recipe = recipe.replace(
-        threads=torch.get_num_threads(), steps=steps, device=str(trainer.device)
+    several = processes.count > 1  # each has the GPU of its own number
+    device = trainer.device.type if several else str(trainer.device)
+    frozen = recipe.replace(
+        threads=torch.get_num_threads(), steps=steps, device=device, processes=processes.count
     )
-
-
-def _same_data(run: Run, data: Data) -> None:
-    """Write down the data's fingerprint, or refuse a resumption on pictures that changed."""
-    if not (run.path / "data.json").exists():
-        run.write_json("data.json", {"where": data.where, "fingerprint": data.fingerprint})
-        return
-    if run.read_json("data.json")["fingerprint"] != data.fingerprint:
-        raise ValueError(
-            f"{data.where}: its files are not those that {run.path} was started with, so the run "
-            "cannot be resumed exactly; put them back, or train anew"
-        )
+    trainer.recipe = processes.shared(lambda: frozen)
