@@ -217,7 +217,8 @@ class Trainer:
                 watcher.close()
         self.model, self._spent = state.scored, state.spent
         outcome = self.evaluate(self.model)[0]
-        part_norms(self.model)
+        for model in (state.model, self.model):
+            part_norms(model)
         return outcome
 
     @property
