@@ -1,7 +1,8 @@
-"""Real processes, killed for real: twenty times each, within an epoch and within a checkpoint."""
+"""Real processes, killed for real, within an epoch and within a checkpoint."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,15 +14,45 @@ import torch
 from hubel.training import checkpoint
 from hubel.training.run import Run
 from hubel.verbs.resumption import compare, prove_resumption
+from hubel.verbs.robust import JOB
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path, workers):
-    proof = prove_resumption(kills=20, workers=workers, folder=tmp_path)
+@pytest.mark.parametrize(
+    ("kills", "workers", "processes"),
+    [
+        (4, 2, 1),
+        (1, 0, 2),
+        pytest.param(20, 0, 1, marks=pytest.mark.slow),
+        pytest.param(20, 2, 1, marks=pytest.mark.slow),
+        pytest.param(3, 2, 2, marks=pytest.mark.slow),
+    ],
+)
+def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path, kills, workers, processes):
+    if processes > 1 and sys.platform == "win32":
+        pytest.skip("the framework's gloo for Windows comes without torchrun's store")
+    proof = prove_resumption(kills=kills, workers=workers, processes=processes, folder=tmp_path)
     assert proof.exact, str(proof)
-    assert proof.kills == 20
-    assert proof.while_writing >= 1
+    assert proof.kills == kills
+    assert proof.while_writing >= (kills >= 20)
     assert "bit for bit" in str(proof)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_one_process_of_two_asked_to_stop_they_stop_at_the_same_step(tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "-m", "hubel", "train", "digits", "--epochs", "500"]
+    command += ["--threads", "1", "--runs", str(tmp_path), "--name", "asked", "--save-every", "5"]
+    run = Run(tmp_path / "classify" / "asked")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not (run.checkpoints / "last.pt").exists():
+            time.sleep(0.01)
+        os.kill(run.read_json(JOB)["processes"][1], signal.SIGTERM)
+        _, said = process.communicate(timeout=100)
+    assert said.count(f"Stopped; everything is saved. Go on with: hubel train --resume {run.path}")
+    assert "Traceback" not in said.split("torch/distributed")[0]
+    content = checkpoint.load(run.checkpoints / "last.pt")
+    assert 0 < content["position"]["step"] < 500 * 44
+    assert len(content["generators"]) == 2
 
 
 def test_the_proof_would_see_a_difference_of_one_bit(tmp_path):

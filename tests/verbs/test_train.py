@@ -76,7 +76,7 @@ def test_a_loss_that_is_nan_stops_before_it_is_saved(tmp_path):
     with pytest.raises(ValueError, match="the loss became nan by step 8"):
         hubel.train(
             (Squares(64, 0), Squares(32, 1)), network=Tiny(), loss=nan, classes=["l", "r"],
-            epochs=1, batch=8, threads=1, augment=(), runs=tmp_path, progress="quiet",
+            epochs=1, batch=8, threads=1, augment=(), runs=tmp_path, progress="quiet", nan="stop",
         )  # fmt: skip
     assert not list(tmp_path.rglob("*.pt"))
 

@@ -54,6 +54,9 @@ def train(
     val: float | None = typer.Option(
         None, help="Share held out where the data has no validation part."
     ),
+    folds: int | None = typer.Option(
+        None, help="Train so many times, each time with another part held out."
+    ),
     augment: bool = typer.Option(True, help="Whether to use the recipe's augmentation."),
     workers: int | None = typer.Option(
         None, help="Loader processes; 0 loads in the training process."
@@ -91,6 +94,7 @@ def train(
         "minutes": minutes,
         "batch": batch,
         "lr": lr,
+        "folds": folds,
         "nan": nan,
         "patience": patience,
         "sync_norm": sync_norm or None,

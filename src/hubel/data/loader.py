@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -103,10 +105,11 @@ class Loader:
                 num_workers=self.workers,
                 persistent_workers=True,
                 multiprocessing_context="spawn",  # the same on every system
-                worker_init_fn=_ignore_interrupts,
+                worker_init_fn=_settle,
                 generator=torch.Generator(),  # or it would draw from the network's
             )
-        return iter(self._pool)
+        with _signals_wait():  # workers that are still starting know no other answer than to die
+            return iter(self._pool)
 
 
 _Made = tuple[Batch, float, float]
@@ -206,7 +209,25 @@ def _check_sendable(make: _Make) -> None:
         raise ValueError(f"{name} cannot be sent to worker processes ({error}); {rule}") from error
 
 
-def _ignore_interrupts(worker: int) -> None:
+STOPS = {signal.SIGINT, signal.SIGTERM}
+
+
+@contextlib.contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM here and in processes started meanwhile; Windows knows no such
+    thing.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _settle(worker: int) -> None:
     """Ctrl-C is the training's: it ends its step and saves, with workers that are still there.
 
     So is the first SIGTERM, which torchrun sends to a training with all its workers.
@@ -217,3 +238,5 @@ def _ignore_interrupts(worker: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, once)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)

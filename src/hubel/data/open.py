@@ -62,7 +62,7 @@ def open_data(
         findings=tuple(layout.findings),
         split=split,
         licence=layout.licence,
-        fingerprint=_fingerprint(classes, train, val_),
+        fingerprint=fingerprint(classes, train, val_),
     )
 
 
@@ -153,17 +153,19 @@ def _set_aside(source: Source, where: object, seed: int, val: float) -> np.ndarr
             raise ValueError(f"{where}: the class {label} has one picture ({only}); {remedy}")
         if len(members):
             many = min(max(1, round(len(members) * val)), len(members) - 1)
-            side[sorted(members, key=lambda i: _lot(seed, source.names[int(i)]))[:many]] = True
+            side[sorted(members, key=lambda i: lot(seed, source.names[int(i)]))[:many]] = True
     return side
 
 
-def _lot(seed: int, name: str) -> bytes:
+def lot(seed: int, name: str) -> bytes:
+    """What decides on which side a picture comes."""
     # NFC: some systems store ä as a and two dots.
     text = unicodedata.normalize("NFC", f"{seed}\0{name}")
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
 
 
-def _fingerprint(classes: tuple[str, ...], train: Source, val: Source) -> str:
+def fingerprint(classes: tuple[str, ...], train: Source, val: Source) -> str:
+    """32 hexadecimal digits of names, classes, sides and sizes."""
     digest = hashlib.sha256("\0".join(classes).encode("utf-8", "replace"))
     for source in (train, val):
         digest.update("\0".join(source.names).encode("utf-8", "replace"))

@@ -29,7 +29,7 @@ PATIENCE = timedelta(hours=2)
 
 
 class Elsewhere(ValueError):
-    """The first process failed, and says why."""
+    """Another process failed, and says why."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,11 @@ def together() -> Iterator[Processes]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size())
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            text = "another process of this training has ended; see what it said"
+            raise Elsewhere(text) from error
+        raise
     finally:
         dist.destroy_process_group()
 

@@ -84,6 +84,10 @@ class Recipe:
     """Share of the pictures held out where the data has no validation part of its own."""
     split: int = 0
     """Seed of that choice, apart from `seed`, so that runs of several seeds can be compared."""
+    folds: int | None = None
+    """In how many parts the pictures are divided, of which each is held out once."""
+    fold: int | None = None
+    """The one that this run holds out, from 1 on; None: one run for each."""
     workers: int = 0
     threads: int | None = None
     device: str = "auto"
@@ -104,6 +108,8 @@ class Recipe:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value}: it must be greater than 0")
+        if self.folds is not None and not (self.folds >= 2 and 1 <= (self.fold or 1) <= self.folds):
+            raise ValueError(f"fold {self.fold} of {self.folds}: at least two, numbered from 1")
         if not 0 < self.val < 1:
             raise ValueError(f"val={self.val}: the held-out share lies between 0 and 1")
         if self.average is not None and not 0 < self.average < 1:

@@ -29,9 +29,9 @@ class Run:
         """
         base = name or "-".join(filter(None, (recipe.network, Path(recipe.data).name)))
         base = "".join(c if c.isalnum() or c in "-_." else "-" for c in base).strip(".-") or "run"
-        number = 1
+        folder, number = runs if recipe.fold else runs / recipe.task, 1
         while True:
-            path = runs / recipe.task / (base if number == 1 else f"{base}-{number}")
+            path = folder / (base if number == 1 else f"{base}-{number}")
             try:
                 path.mkdir(parents=True)
                 break
@@ -58,7 +58,8 @@ class Run:
         return cls(max(found, key=lambda p: cls(p)._touched()))
 
     def _touched(self) -> float:
-        marks = [self.path / "recipe.yaml", *self.checkpoints.glob("*.pt")]
+        below = (*self.checkpoints.glob("*.pt"), *self.path.glob("fold-*/checkpoints/*.pt"))
+        marks = [self.path / "recipe.yaml", *below]
         return max(mark.stat().st_mtime for mark in marks)
 
     @cached_property

@@ -29,7 +29,7 @@ class Health:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for --json."""
-        proofs = [{"exact": p.exact, "kills": p.kills, "workers": p.workers, "differences": p.differences} for p in self.proofs]  # fmt: skip # noqa: E501
+        proofs = [{"exact": p.exact, "kills": p.kills, "workers": p.workers, "processes": p.processes, "differences": p.differences} for p in self.proofs]  # fmt: skip # noqa: E501
         return {
             **self.environment,
             "engines": self.engines,
@@ -56,8 +56,8 @@ class Health:
 
 
 def doctor(*, resume: bool = False, kills: int = 5) -> Health:
-    """Look at this machine; with `resume`, prove exact resumption on it with 0 and with 2
-    loader workers.
+    """Look at this machine; with `resume`, prove exact resumption on it: with 0 and with 2 loader
+    workers, and with two processes of which one is killed once.
 
     The proof trains on the digits, kills the training `kills` times each and compares the bits:
     a few minutes.
@@ -67,6 +67,8 @@ def doctor(*, resume: bool = False, kills: int = 5) -> Health:
         from hubel.verbs.resumption import prove_resumption
 
         proofs = [prove_resumption(kills=kills, workers=workers) for workers in (0, 2)]
+        if os.name == "posix":  # the framework's gloo for Windows comes without torchrun's store
+            proofs.append(prove_resumption(kills=1, processes=2))
     return Health(environment(), engines(), free_memory(), tuple(proofs))
 
 

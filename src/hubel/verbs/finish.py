@@ -26,6 +26,7 @@ from hubel.report.sections import WORST
 from hubel.runtime.machine import environment
 from hubel.tasks.outcome import Outcome
 from hubel.training.fit import Trainer
+from hubel.training.folds import Folds, together
 from hubel.training.run import Run
 from hubel.verbs.gather import Gathered
 
@@ -95,6 +96,15 @@ def _heats(trainer: Trainer, outcome: Outcome, gathered: Gathered) -> NDArray[np
         return contrast(trainer.network, x, outcome.truths[chosen], outcome.predictions[chosen])
     except ValueError:  # no maps: a network of dense layers of one's own
         return None
+
+
+def finish_folds(folds: Folds) -> None:
+    """Bring the answers of all folds together: outcome.npz, errors.csv and, last, folds.json."""
+    outcome = together([run.outcome for run in folds.runs])
+    outcome.save(folds.path / "outcome.npz")
+    classes = folds.runs[0].read_json("bundle/bundle.json")["classes"]
+    write_errors(folds.path / "errors.csv", outcome, classes)
+    folds.close()
 
 
 def _checks(gathered: Gathered) -> list[Finding] | None:

@@ -9,7 +9,16 @@ from typing import Any, Literal
 import numpy as np
 
 from hubel.data import Data, Finding, Pictures, decode, open_data
-from hubel.data.labels import relabelled
+        if recipe.labels:
+            raise ValueError("labels are for data that Hubel opens; correct those of your own sets")
+        if recipe.folds:
+            raise ValueError("folds are of data that Hubel opens; divide data sets of your own")
+        return Gathered(data[0], data[1], tuple(classes))
+    share = 1 if recipe.folds else recipe.val
+    found = relabelled(opened(data, recipe.split, share, download), recipe.labels)
+    if recipe.folds:
+        words = {"seed": recipe.split, "folds": recipe.folds, "fold": recipe.fold or 1}
+        found = held_out(found, **words)
 from hubel.data.loader import as_sample
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
@@ -68,8 +77,14 @@ def gather(
             raise ValueError("data sets of your own need `classes`, the list of their class names")
         if recipe.labels:
             raise ValueError("labels are for data that Hubel opens; correct those of your own sets")
+        if recipe.folds:
+            raise ValueError("folds are of data that Hubel opens; divide data sets of your own")
         return Gathered(data[0], data[1], tuple(classes))
-    found = relabelled(opened(data, recipe.split, recipe.val, download), recipe.labels)
+    share = 1 if recipe.folds else recipe.val
+    found = relabelled(opened(data, recipe.split, share, download), recipe.labels)
+    if recipe.folds:
+        words = {"seed": recipe.split, "folds": recipe.folds, "fold": recipe.fold or 1}
+        found = held_out(found, **words)
     if (count := len(found.train) + len(found.val)) >= MANY:
         say(f"Reading {count:,} pictures; decoded ones are kept for the next time")
     canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None

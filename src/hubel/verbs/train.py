@@ -18,13 +18,14 @@ from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss
 from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
+from hubel.training.folds import Folds
 from hubel.training.loop import Rhythm, Stopped
 from hubel.training.processes import Processes, together
 from hubel.training.progress import Quiet, duration, watcher
 from hubel.training.recipe import Recipe
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
-from hubel.verbs.finish import finish
+from hubel.verbs.finish import finish, finish_folds
 from hubel.verbs.gather import Gathered, Own, gather
 from hubel.verbs.robust import begun, fit, note_job, same_data, settled
 from hubel.weights import load
@@ -45,8 +46,9 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Expected seconds of the training itself."""
-        return self.pace.seconds(self.recipe.steps or 0, self.per_epoch)
+        """Expected seconds of the training itself, of all folds where there are several."""
+        folds = self.recipe.folds if self.recipe.folds and not self.recipe.fold else 1
+        return folds * self.pace.seconds(self.recipe.steps or 0, self.per_epoch)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for --json."""
@@ -106,12 +108,16 @@ def train(
         module = network if isinstance(network, nn.Module) else None
         watching = watcher(progress if processes.first else "quiet")
         run = processes.shared(lambda: begun(Path(runs), resume))
+        run = Folds(run.path) if run and run.recipe.folds and not run.recipe.fold else run
         if run and processes.shared(lambda: run.finished):
             return run
         if run:
             chosen = processes.shared(lambda: run.recipe)
         else:
             chosen = choose(data, network, recipe, words, download, changes)
+        if chosen.folds and not chosen.fold:
+            rest = {"download": download, "progress": progress, "rhythm": rhythm}
+            return _in_folds(chosen, run, data, module, loss, Path(runs), name, processes, rest)
         named = chosen.data if data is None else data
         gathered = processes.in_turn(lambda: gather(chosen, named, classes, download, watching.say))
 
@@ -133,6 +139,37 @@ def train(
             raise Stopped(str(run.path)) from None
         processes.shared(lambda: finish(run, trainer, outcome, gathered))
         return run
+
+
+def _in_folds(
+    recipe: Recipe,
+    run: Run | None,
+    data: Any,
+    module: nn.Module | None,
+    loss: Loss | None,
+    runs: Path,
+    name: str | None,
+    processes: Processes,
+    rest: dict[str, Any],
+) -> Folds:
+    """A run for each fold, those that are through left as they are."""
+    if module is not None:
+        raise ValueError("folds start with fresh weights each; name a network, or mypackage:build")
+    made = processes.shared(lambda: run or Run.create(runs, recipe, name))
+    folds, count = Folds(made.path), recipe.folds or 1
+    note_job(folds, processes)
+    minutes = recipe.minutes and recipe.minutes / count
+    for fold in range(1, count + 1):
+        path = folds.path / f"fold-{fold}"
+        begun = processes.shared((path / "recipe.yaml").exists)
+        part = recipe.replace(fold=fold, minutes=minutes)
+        start: dict[str, Any] = {"recipe": part, "runs": folds.path, "name": path.name}
+        try:
+            train(data, loss=loss, **({"resume": path} if begun else start), **rest)
+        except Stopped:
+            raise Stopped(str(folds.path)) from None
+    processes.shared(lambda: finish_folds(folds))
+    return folds
 
 
 def plan(
