@@ -17,6 +17,7 @@ from hubel.training.steps import Gradients, State
 from tests.training.test_loop import Numbers, state
 
 HALVE = Limits(keep=True, roll_back=True, halve=True)
+SCORES = {"val_loss": 1.0, "val_top1": 0.5, "val_top5": 1.0}
 PASS_OVER = Limits(keep=True, roll_back=True)
 
 
@@ -49,11 +50,10 @@ def go(folder, objective, limits, total=60, stops=(), log_steps=3) -> State:
         record, last = Record(folder), folder / "checkpoints" / "last.pt"
         if last.exists():
             checkpoint.restore(last, made, record)
-        scores = {"val_loss": 1.0, "val_top1": 0.5, "val_top5": 1.0}
         done = iter(range(10**6))
         try:
             loop.run(
-                made, Loader(Numbers(), batch=4, seed=0), validate=lambda m: dict(scores),
+                made, Loader(Numbers(), batch=4, seed=0), validate=lambda m: dict(SCORES),
                 better="val_top1", record=record, folder=folder / "checkpoints", watcher=Quiet(),
                 stop=lambda: stop is not None and next(done) == stop,  # noqa: B023
                 rhythm=Rhythm(log_steps=log_steps), limits=limits,

@@ -78,8 +78,11 @@ def train(folder: Path, dtype: torch.dtype, norm: bool, processes: Processes) ->
         "names": list(outcome.names),
         "truths": torch.from_numpy(outcome.truths),
         "probabilities": torch.from_numpy(outcome.probabilities),
-        "norms": [type(m).__name__ for m in [*network.modules(), *trainer.network.modules()]
-                  if "Norm" in type(m).__name__],
+        "norms": [
+            type(m).__name__
+            for m in [*network.modules(), *trainer.network.modules()]
+            if "Norm" in type(m).__name__
+        ],
         "unused": network.unused.weight.detach().clone(),
     }
 

@@ -27,7 +27,7 @@ def test_stopped_in_the_second_and_resumed_it_is_the_same(tmp_path, monkeypatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(Quiet, "step", stop)
-        with pytest.raises(Stopped, match="parted$"):
+        with pytest.raises(Stopped, match=r"parted$"):
             hubel.train("digits", folds=2, runs=tmp_path, name="parted", **WORDS)
     parted = hubel.train(resume=True, runs=tmp_path, progress="quiet", rhythm=Rhythm())
     assert isinstance(parted, Folds)

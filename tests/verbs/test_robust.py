@@ -50,7 +50,9 @@ def go(folder, network, **words):
 
 def page(batch: int) -> Recipe:
     """A recipe whose batch is such."""
-    return Recipe(batch=batch, preprocess=Preprocess((16, 16)), schedule={"name": "constant"}, nan="stop")
+    return Recipe(
+        batch=batch, preprocess=Preprocess((16, 16)), schedule={"name": "constant"}, nan="stop"
+    )
 
 
 def events(run: Run) -> list[dict]:
@@ -65,7 +67,9 @@ class TestRollback:
         assert event == {
             "event": "rollback", "failed": 24, "step": 16, "next": 16, "scale": 0.5
         }  # fmt: skip
-        assert "back to step 16; the learning rate is 0.5 of its schedule" in capsys.readouterr().err
+        assert (
+            "back to step 16; the learning rate is 0.5 of its schedule" in capsys.readouterr().err
+        )
         assert [row["epoch"] for row in run.results] == [1, 2, 3, 4]
         straight = go(tmp_path, Moody([]), name="straight")
         rates = [[row["lr"] for row in one.results] for one in (run, straight)]

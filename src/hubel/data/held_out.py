@@ -18,7 +18,7 @@ def held_out(data: Data, *, seed: int, folds: int, fold: int) -> Data:
     evenly, by a hash of seed and name, as with a share that is set aside. ValueError for a class
     with one picture, or for more folds than pictures in every class.
     """
-    if not 2 <= folds or not 1 <= fold <= folds:
+    if folds < 2 or not 1 <= fold <= folds:
         raise ValueError(f"fold {fold} of {folds}: two folds at least, numbered from 1")
     pool = data.train if len(data.train) else data.val
     part = np.zeros(len(pool), np.int64)

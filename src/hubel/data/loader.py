@@ -62,7 +62,9 @@ class Loader:
             raise ValueError(f"workers={workers}; 0 loads in the training process itself")
         if drop_last and batch % share[1]:
             remedy = f"use {batch // share[1] * share[1] or share[1]}"
-            raise ValueError(f"a batch of {batch} has no equal parts for {share[1]} processes; {remedy}")
+            raise ValueError(
+                f"a batch of {batch} has no equal parts for {share[1]} processes; {remedy}"
+            )
         self.dataset, self.batch, self.seed = dataset, batch, seed
         self.shuffle, self.workers, self.drop_last, self.share = shuffle, workers, drop_last, share
         self.steps = len(dataset) // batch if drop_last else -(-len(dataset) // batch)
@@ -108,8 +110,18 @@ class Loader:
                 worker_init_fn=_settle,
                 generator=torch.Generator(),  # or it would draw from the network's
             )
-        with _signals_wait():  # workers that are still starting know no other answer than to die
-            return iter(self._pool)
+        try:
+            with _signals_wait():  # workers that are still starting know no answer but to die
+                batches = iter(self._pool)
+            yield from batches
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise ValueError(
+                f"a loader process ended ({error}). A script of your own needs its calls under "
+                "`if __name__ == '__main__':`, since loader processes import it; if memory ran "
+                "out, use fewer workers"
+            ) from error
 
 
 _Made = tuple[Batch, float, float]

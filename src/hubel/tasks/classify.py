@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class Classify:
             logits.append(out.double().cpu())
             targets.append(batch.targets)
         model.train(training)
-        logits, targets, losses = (sum(lists, []) for lists in zip(*gather(mine)))
+        logits, targets, losses = (list(chain(*lists)) for lists in zip(*gather(mine)))
         answers, truths = torch.cat(logits), torch.cat(targets)  # (N, K), (N,)
         outcome = Outcome(
             names=tuple(names),

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from hubel.runtime.files import write_whole
-from hubel.training.processes import Processes
+from hubel.training.processes import ALONE, Processes
 from hubel.training.steps import Carries, State
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 
 
-def save(path: Path, state: State, record: Record, processes: Processes = Processes()) -> None:
+def save(path: Path, state: State, record: Record, processes: Processes = ALONE) -> None:
     """Write weights, average, optimizer, position, sums, best score, the generators of every
     process and the records' lengths. Of several processes the first one writes.
 
@@ -54,7 +54,7 @@ def save(path: Path, state: State, record: Record, processes: Processes = Proces
         ) from cause
 
 
-def restore(path: Path, state: State, record: Record, processes: Processes = Processes()) -> None:
+def restore(path: Path, state: State, record: Record, processes: Processes = ALONE) -> None:
     """Put a training back to where the checkpoint was written, records included."""
     content = processes.shared(lambda: load(path))
     state.model.load_state_dict(content["model"])

@@ -24,7 +24,9 @@ def device(name: str = "auto", number: int | None = None) -> torch.device:
     if not there[kind]:
         found = ", ".join(n for n, is_there in there.items() if is_there)
         raise ValueError(f"device {name!r} is not there on this machine, which has: {found}")
-    return torch.device(kind, number) if kind == "cuda" and number is not None else torch.device(name)
+    return (
+        torch.device(kind, number) if kind == "cuda" and number is not None else torch.device(name)
+    )
 
 
 def keep_memory() -> bool:

@@ -24,7 +24,7 @@ from hubel.tasks.outcome import Outcome
 from hubel.training import checkpoint, loop
 from hubel.training.device import device, keep_memory
 from hubel.training.optimizers import OPTIMIZERS, groups
-from hubel.training.processes import Agree, Processes, local_count, local_rank
+from hubel.training.processes import ALONE, Agree, Processes, local_count, local_rank
 from hubel.training.progress import Quiet
 from hubel.training.recipe import Recipe
 from hubel.training.record import Record, Unwritten
@@ -70,7 +70,7 @@ class Trainer:
         network: nn.Module,
         train: Any,
         val: Any,
-        processes: Processes = Processes(),
+        processes: Processes = ALONE,
     ) -> None:
         keep_memory()
         torch.set_num_threads(recipe.threads or max(1, cores() // local_count()))
@@ -78,8 +78,8 @@ class Trainer:
         several = processes.count > 1
         if recipe.processes not in (None, processes.count):
             raise ValueError(
-                f"the recipe is for {recipe.processes} processes, here are {processes.count}, which "
-                f"would train to other bits; start it with: torchrun --nproc-per-node "
+                f"the recipe is for {recipe.processes} processes, here are {processes.count}, "
+                "which would train to other bits; start it with: torchrun --nproc-per-node "
                 f"{recipe.processes} -m hubel train ..."
             )
         self.device = device(recipe.device, local_rank() if several else None)

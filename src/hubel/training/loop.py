@@ -20,7 +20,7 @@ from torch import nn
 
 from hubel.data import Loader
 from hubel.training import checkpoint
-from hubel.training.processes import Processes
+from hubel.training.processes import ALONE, Processes
 from hubel.training.record import Record
 from hubel.training.recovery import diverged, finite, roll_back
 from hubel.training.steps import State
@@ -87,7 +87,7 @@ def run(
     stop: Callable[[], bool] = lambda: False,
     rhythm: Rhythm = Rhythm(),
     limits: Limits = Limits(),
-    processes: Processes = Processes(),
+    processes: Processes = ALONE,
 ) -> State:
     """Train from the state's position to its total.
 
@@ -141,7 +141,9 @@ def run(
         if not finite(state, weights=True):
             if not limits.roll_back:
                 raise diverged(state, folder)
-            watcher.say(roll_back(state, record, good, end, halve=limits.halve, processes=processes))
+            watcher.say(
+                roll_back(state, record, good, end, halve=limits.halve, processes=processes)
+            )
             save("last", "good")
             continue
         validating = time.monotonic()

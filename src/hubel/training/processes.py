@@ -97,6 +97,9 @@ class Processes:
                 dist.broadcast(tensor.detach(), 0)
 
 
+ALONE = Processes()
+
+
 class Agree:
     """gradients and loss <- their means over the processes.
 
@@ -130,7 +133,7 @@ def together() -> Iterator[Processes]:
     without it.
     """
     if not dist.is_available() or int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Processes()
+        yield ALONE
         return
     if dist.is_initialized():
         yield Processes(dist.get_rank(), dist.get_world_size())

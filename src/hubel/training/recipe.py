@@ -75,7 +75,9 @@ class Recipe:
     """Whether batch norm takes its statistics over the batches of all processes."""
     processes: int | None = None
     automatic: tuple[str, ...] = ()
-    """What the user left open, of `batch` and `lr`: it alone may adapt when something goes wrong."""
+    """What the user left open, of `batch` and `lr`: only that may adapt when something goes
+    wrong.
+    """
     retried: int | None = None
     """The batch that did not fit into memory, before it was halved."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from hubel.training import checkpoint
-from hubel.training.processes import Processes
+from hubel.training.processes import ALONE, Processes
 from hubel.training.record import Record
 from hubel.training.steps import State
 
@@ -36,7 +36,7 @@ def roll_back(
     end: int,
     *,
     halve: bool,
-    processes: Processes = Processes(),
+    processes: Processes = ALONE,
 ) -> str:
     """Put the training back to the end of the last epoch, or to the start, and change what led
     here; the sentence to announce.

@@ -29,12 +29,12 @@ from hubel.verbs.robust import JOB
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # on Windows, SIGTERM ends a process at once
 
-LIMIT = 120.0
+LIMIT = 300.0
 """Seconds after which a training that shows no sign of life counts as failed."""
 
 
 EVERYTHING: dict[str, Any] = {"average": 0.99, "parts": 2}
-"""What the trained recipe has besides augmentation: whatever carries something from step to step."""
+"""What the trained recipe has besides augmentation: whatever carries something on."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class _Training:
 
     def __init__(self, command: list[str], run: Run) -> None:
         self.run, self.last = run, run.checkpoints / "last.pt"
-        self.said = tempfile.TemporaryFile()  # a pipe that nobody reads would hold it up
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`); a pipe that nobody reads would hold it up
         self.killed: set[int] = set()
         self.start(command)
 

@@ -14,7 +14,7 @@ from hubel.tasks.outcome import Outcome
 from hubel.training.fit import Trainer
 from hubel.training.loop import Rhythm
 from hubel.training.memory import fitting, ran_out
-from hubel.training.processes import Processes, job, restarts
+from hubel.training.processes import ALONE, Processes, job, restarts
 from hubel.training.progress import Quiet
 from hubel.training.recipe import Recipe
 from hubel.training.run import Run
@@ -25,9 +25,7 @@ JOB = "job.json"
 Make = Callable[[Recipe], Trainer]
 
 
-def settled(
-    recipe: Recipe, make: Make, pictures: int, processes: Processes = Processes()
-) -> Trainer:
+def settled(recipe: Recipe, make: Make, pictures: int, processes: Processes = ALONE) -> Trainer:
     """The trainer of a recipe; of an automatic batch, as many as fit into memory, and at most a
     quarter of the training pictures.
 
@@ -95,7 +93,9 @@ def begun(runs: Path, resume: str | Path | bool) -> Run | None:
         return Run.latest(runs) if resume is True else Run.open(resume)
     if not restarts():
         return None
-    found = [file for file in runs.glob(f"*/*/{JOB}") if Run(file.parent).read_json(JOB)["job"] == job()]
+    found = [
+        file for file in runs.glob(f"*/*/{JOB}") if Run(file.parent).read_json(JOB)["job"] == job()
+    ]
     return Run.open(max(found, key=lambda file: file.stat().st_mtime).parent) if found else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
 from hubel.training.folds import Folds
 from hubel.training.loop import Rhythm, Stopped
-from hubel.training.processes import Processes, together
+from hubel.training.processes import ALONE, Processes, together
 from hubel.training.progress import Quiet, duration, watcher
 from hubel.training.recipe import Recipe
 from hubel.training.run import Run
@@ -104,6 +105,11 @@ def train(
 
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise ValueError(
+            "a loader process imports the script that started it, and this one would train there "
+            "again; put what it does under `if __name__ == '__main__':`"
+        )
     with together() as processes:
         module = network if isinstance(network, nn.Module) else None
         watching = watcher(progress if processes.first else "quiet")
@@ -217,7 +223,7 @@ def _trainer(
     gathered: Gathered,
     module: nn.Module | None,
     loss: Loss | None,
-    processes: Processes = Processes(),
+    processes: Processes = ALONE,
 ) -> Trainer:
     """The network under the recipe's seed, or one's own, and all that trains it."""
     task = Classify(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
