@@ -20,8 +20,7 @@ def share_norms(model: nn.Module) -> None:
     """
     for module in model.modules():
         if type(module) in PLAIN:
-            module.shared_from = type(module)
-            module.process_group = None
+            module.__dict__ |= {"shared_from": type(module), "process_group": None}
             gpu = any(t.is_cuda for t in (*module.parameters(), *module.buffers()))
             module.__class__ = nn.SyncBatchNorm if gpu else SharedNorm
 
@@ -29,8 +28,8 @@ def share_norms(model: nn.Module) -> None:
 def part_norms(model: nn.Module) -> None:
     """The inverse of `share_norms`: what ships holds the framework's plain batch norms."""
     for module in model.modules():
-        if isinstance(module, SharedNorm | nn.SyncBatchNorm) and hasattr(module, "shared_from"):
-            module.__class__ = module.shared_from  # type: ignore[assignment]
+        if plain := module.__dict__.pop("shared_from", None):
+            module.__class__ = plain
 
 
 class SharedNorm(_BatchNorm):
@@ -64,12 +63,13 @@ class SharedNorm(_BatchNorm):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, var: Tensor) -> None:
-        if self.running_mean is None or self.running_var is None:
+        seen, kept_mean, kept_var = self.num_batches_tracked, self.running_mean, self.running_var
+        if seen is None or kept_mean is None or kept_var is None:
             return
-        self.num_batches_tracked.add_(1)
-        share = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(var, share)
+        seen.add_(1)
+        share = 1 / int(seen) if self.momentum is None else self.momentum
+        kept_mean.lerp_(mean, share)
+        kept_var.lerp_(var, share)
 
 
 class _Sum(torch.autograd.Function):
@@ -82,5 +82,5 @@ class _Sum(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return _Sum.forward(ctx, gradient)

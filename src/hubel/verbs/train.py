@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,10 @@ def train(
         watching = watcher(progress if processes.first else "quiet")
         run = processes.shared(lambda: begun(Path(runs), resume))
         run = Folds(run.path) if run and run.recipe.folds and not run.recipe.fold else run
-        if run and processes.shared(lambda: run.finished):
-            return run
         if run:
-            chosen = processes.shared(lambda: run.recipe)
+            chosen, through = processes.shared(partial(_stands, run))
+            if through:
+                return run
         else:
             chosen = choose(data, network, recipe, words, download, changes)
         if chosen.folds and not chosen.fold:
@@ -145,6 +146,11 @@ def train(
             raise Stopped(str(run.path)) from None
         processes.shared(lambda: finish(run, trainer, outcome, gathered))
         return run
+
+
+def _stands(run: Run) -> tuple[Recipe, bool]:
+    """The recipe of a run that was begun, and whether it is finished."""
+    return run.recipe, run.finished
 
 
 def _in_folds(
