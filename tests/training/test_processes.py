@@ -72,6 +72,14 @@ def test_what_the_processes_tell_each_other(made):
     assert two["failed"] == ["of the first process", "elsewhere"]
 
 
+def test_started_anew_they_find_each_other(tmp_path):
+    """Torchrun's store still holds the addresses of those that died."""
+    script = [*TORCHRUN, "--max-restarts", "1", "-m", "tests.training.restarted"]
+    said = subprocess.run([*script, str(tmp_path / "said")], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    assert (tmp_path / "said").read_text() == "[0, 1] after 1"
+
+
 def test_alone_nothing_is_sent():
     with together() as alone:
         assert alone == Processes(0, 1)

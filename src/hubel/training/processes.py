@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.rendezvous import rendezvous
 
 from hubel.data import Batch
 from hubel.training.steps import State, tensors
@@ -141,7 +142,15 @@ def together() -> Iterator[Processes]:
     gpus = torch.cuda.is_available()
     if gpus:
         torch.cuda.set_device(local_rank())
-    dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
+    # Torchrun's store outlives the processes that it starts anew, with the addresses of the dead.
+    store, rank, count = next(rendezvous("env://", timeout=PATIENCE))
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if gpus else "gloo",
+        store=dist.PrefixStore(f"attempt {restarts()}", store),
+        rank=rank,
+        world_size=count,
+        timeout=PATIENCE,
+    )
     try:
         yield Processes(dist.get_rank(), dist.get_world_size())
     except RuntimeError as error:
