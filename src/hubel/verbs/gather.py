@@ -9,16 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from hubel.data import Data, Finding, Pictures, decode, open_data
-        if recipe.labels:
-            raise ValueError("labels are for data that Hubel opens; correct those of your own sets")
-        if recipe.folds:
-            raise ValueError("folds are of data that Hubel opens; divide data sets of your own")
-        return Gathered(data[0], data[1], tuple(classes))
-    share = 1 if recipe.folds else recipe.val
-    found = relabelled(opened(data, recipe.split, share, download), recipe.labels)
-    if recipe.folds:
-        words = {"seed": recipe.split, "folds": recipe.folds, "fold": recipe.fold or 1}
-        found = held_out(found, **words)
+from hubel.data.held_out import held_out
+from hubel.data.labels import relabelled
 from hubel.data.loader import as_sample
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
@@ -83,8 +75,7 @@ def gather(
     share = 1 if recipe.folds else recipe.val
     found = relabelled(opened(data, recipe.split, share, download), recipe.labels)
     if recipe.folds:
-        words = {"seed": recipe.split, "folds": recipe.folds, "fold": recipe.fold or 1}
-        found = held_out(found, **words)
+        found = held_out(found, seed=recipe.split, folds=recipe.folds, fold=recipe.fold or 1)
     if (count := len(found.train) + len(found.val)) >= MANY:
         say(f"Reading {count:,} pictures; decoded ones are kept for the next time")
     canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None
