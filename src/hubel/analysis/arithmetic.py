@@ -67,7 +67,7 @@ def arithmetic(text: str, size: Sequence[int]) -> Arithmetic:
         raise ValueError(f"input {by(shape)}: it takes whole numbers of at least 1, as 3x32x32")
     x = Map(shape, tuple(Axis(n) for n in shape[1:]) or None)
     counts = []
-    for layer, make in _parsed(text):
+    for layer, make in parsed(text):
         try:
             count = make(x, layer)
         except ValueError as error:
@@ -80,7 +80,7 @@ def arithmetic(text: str, size: Sequence[int]) -> Arithmetic:
 # What is written
 
 
-def _parsed(text: str) -> list[tuple[str, Callable[[Map, str], Count]]]:
+def parsed(text: str) -> list[tuple[str, Callable[[Map, str], Count]]]:
     """Each layer as (it was written, its function with the arguments bound)."""
     example = "write it as Conv2d(64, 128, 3, padding=1)"
     try:

@@ -221,6 +221,29 @@ def averaging(
     return pooling(x, layer, kernel, stride, padding, 1, ceil_mode, dims=dims)
 
 
+def upsample(x: Map, layer: str, size=None, scale_factor=None, mode="nearest") -> Count:
+    """More cells over the same pixels: `size` of them, or `scale_factor` times as many."""
+    if x.axes is None or (size is None) == (scale_factor is None):
+        raise ValueError("it takes a map, and either size or scale_factor, as scale_factor=2")
+    dims = len(x.axes)
+    if size is None:
+        factors = _each("scale_factor", scale_factor, dims)
+        sizes = tuple(axis.size * f for axis, f in zip(x.axes, factors))
+    else:
+        sizes = _each("size", size, dims)
+    axes = tuple(axis.zoomed(n) for axis, n in zip(x.axes, sizes))
+    rules = (f"{axis.size} cells become {n}" for axis, n in zip(x.axes, sizes))
+    rule = "; ".join(dict.fromkeys(rules))
+    return Count(layer, x.shape, (x.shape[0], *sizes), 0, 0, 0, axes, rule)
+
+
+def shuffle(x: Map, layer: str, groups) -> Count:
+    """Channel g * n + i becomes channel i * groups + g, for n channels a group."""
+    if x.shape[0] % _whole("groups", groups):
+        raise ValueError(f"groups={groups}: it divides the {x.shape[0]} channels")
+    return Count(layer, x.shape, x.shape, 0, 0, 0, x.axes, "other order of the channels")
+
+
 def flatten(x: Map, layer: str) -> Count:
     """All values in one vector."""
     size = math.prod(x.shape)
@@ -266,6 +289,8 @@ FORMS: dict[str, Callable[..., Count]] = {
 }
 LAYERS: dict[str, Callable[..., Count]] = {
     **{f"{n}{d}d": partial(make, dims=d) for n, make in FORMS.items() for d in (1, 2, 3)},
+    "Upsample": upsample,
+    "ChannelShuffle": shuffle,
     "Flatten": flatten,
     "Linear": linear,
 }

@@ -20,15 +20,16 @@ class Conv2d(nn.Conv2d):
     Drawn once, and not at all on the meta device. He et al. 2015, arXiv 1502.01852, equation 14.
     """
 
-    tensorflow = False  # pads as TensorFlow does: the output has ceil(size / stride) cells
+    tensorflow = 0  # pads as TensorFlow does for this stride: it gives ceil(size / stride) cells
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, c_in, H, W) -> (N, c_out, H', W')."""
         if self.tensorflow:
             pads: list[int] = []
-            for n, k, s in zip(x.shape[-2:], self.kernel_size, self.stride):
-                total = max((-(-n // s) - 1) * s + k - n, 0)
-                pads = [total // 2, total - total // 2, *pads]
+            for n, k, d in zip(x.shape[-2:], self.kernel_size, self.dilation):
+                s, cells = self.tensorflow, -(-n // d)
+                total = max((-(-cells // s) - 1) * s + k - cells, 0)
+                pads = [total // 2 * d, (total - total // 2) * d, *pads]
             x = F.pad(x, pads)
         return super().forward(x)
 
@@ -64,19 +65,10 @@ class ConvNorm(nn.Sequential):
             raise ValueError(
                 f"groups={groups}: {c_in} channels in and {c_out} out must both be multiples of it"
             )
-        layers: OrderedDict[str, nn.Module] = OrderedDict()
-        conv = Conv2d(
-            c_in,
-            c_out,
-            k,
-            stride,
-            p,
-            dilation=dilation,
-            groups=groups,
-            bias=norm in ("none", "lrn") if bias is None else bias,
-        )
-        conv.tensorflow = tensorflow
-        layers["conv"] = conv
+        bias = norm in ("none", "lrn") if bias is None else bias
+        conv = Conv2d(c_in, c_out, k, stride, p, dilation, groups, bias)
+        conv.tensorflow = stride if tensorflow else 0
+        layers: OrderedDict[str, nn.Module] = OrderedDict(conv=conv)
         layers.update(("norm", layer) for layer in normalization(norm, c_out, eps))
         layers.update(("act", layer) for layer in activation(act))
         super().__init__(layers)

@@ -14,8 +14,7 @@ from hubel.ops.layers import activation
 class RepConv(nn.Module):
     """y = act(norm(x) + norm(W_3 * x) + norm(W_1 * x)); `fuse` makes it act(W * x + b).
 
-    The first term is left out where the shape changes. Ding et al. 2021, arXiv 2101.03697, figure
-    4.
+    The first term is left out where the shape changes. Ding et al. 2021, figure 4.
     """
 
     def __init__(

@@ -24,6 +24,10 @@ class PadShortcut(nn.Module):
         x = x[:, :, :: self.stride, :: self.stride]
         return F.pad(x, (0, 0, 0, 0, self.extra // 2, self.extra - self.extra // 2))
 
+    def dilate(self, stride: int, dilation: int) -> None:
+        """Take every stride-th cell."""
+        self.stride = stride
+
 
 def shortcut_of(
     kind: str, c_in: int, c_out: int, stride: int, norm: str, kernel: int = 1

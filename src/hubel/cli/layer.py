@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,22 +22,65 @@ def layer(
         ),
     ],
     input: Annotated[
-        str, typer.Option(metavar="SIZE", help="Channels and sides, such as 64x32x32.")
-    ],
+        str | None, typer.Option(metavar="SIZE", help="Channels and sides, such as 64x32x32.")
+    ] = None,
+    picture: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBERS", help="A picture of one channel: '3 3 2; 0 0 1; 3 1 2'."),
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBERS", help="A kernel, for the picture or to be factored."),
+    ] = None,
+    slide: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the kernel over the picture, as SVG."),
+    ] = None,
+    overlap: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw how many products meet in each cell."),
+    ] = None,
+    seen: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw which cells an output sees, and which it misses."),
+    ] = None,
+    channels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw which channel feeds which.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a layer holds, gives, costs and sees."""
     import json
 
+    from hubel.analysis import sliding
+    from hubel.verbs.layer import draw
     from hubel.verbs.layer import layer as verb
 
+    pixels = None if picture is None else sliding.grid(picture)
+    numbers = None if kernel is None else sliding.grid(kernel)
+    if pixels is not None:
+        input = input or f"1x{pixels.shape[0]}x{pixels.shape[1]}"
+    if input is None:
+        raise ValueError("a layer needs what comes in: --input 64x32x32, or --picture '1 2; 3 4'")
     found = verb(expression, input)
+    notes = [*found.notes, *([] if numbers is None else [sliding.factored(numbers)])]
+    result = None
+    if pixels is not None and numbers is not None:
+        result = sliding.values(expression, pixels, numbers)
+    drawn = {"slide": slide, "overlap": overlap, "seen": seen, "channels": channels}
+    files = [
+        draw(path, what, expression, input, pixels, numbers) for what, path in drawn.items() if path
+    ]
     if as_json:
-        print(json.dumps(_json(found), indent=1))
+        given = {} if result is None else {"result": result.tolist()}
+        print(json.dumps(_json(found) | {"notes": notes} | given, indent=1))
         return
     lines = _one(found.layers[0]) if len(found.layers) == 1 else _several(found)
-    notes = [textwrap.fill(note, 96) for note in found.notes]
-    print("\n".join([*lines, *(["", *notes] if notes else [])]))
+    if pixels is not None and numbers is not None and result is not None:
+        lines += ["", *sliding.beside(pixels, numbers, result)]
+    if notes:
+        lines += ["", *(textwrap.fill(note, 96) for note in notes)]
+    print("\n".join([*lines, *([""] if files else []), *(f"The drawing: {f}" for f in files)]))
 
 
 def _json(found: Arithmetic) -> dict[str, Any]:
@@ -57,7 +101,7 @@ def _json(found: Arithmetic) -> dict[str, Any]:
         for count in found.layers
     ]
     sums = {"params": found.params, "macs": found.macs, "flops": 2 * found.macs}
-    return {"layers": layers, **sums, "notes": found.notes}
+    return {"layers": layers, **sums}
 
 
 def _one(count: Count) -> list[str]:

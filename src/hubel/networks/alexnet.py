@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from hubel.blocks import ConvNorm, Pool, normalization
-from hubel.networks.spec import Spec, classifier, one_of, row
+from hubel.networks.spec import Spec, classifier, facts, one_of, row
 
 
 class ActNorm(nn.Sequential):
@@ -32,9 +32,7 @@ class ActNorm(nn.Sequential):
 
 
 def draw_2012(network: nn.Module) -> None:
-    """Section 5: weights of deviation 0.01; biases 1 in layers 2, 4, 5 and the hidden dense ones,
-    else 0.
-    """
+    """Section 5: deviation 0.01; biases 1 in layers 2, 4, 5 and the hidden dense ones, else 0."""
     layers = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
     for i, layer in enumerate(layers):
         layer.weight.normal_(0, 0.01)
@@ -66,11 +64,7 @@ def alexnet(
         head=(dense,),
         size=size,
         init=draw_2012 if init == "2012" else None,
-        facts={
-            "paper": "ImageNet Classification with Deep Convolutional Neural Networks",
-            "authors": "Krizhevsky, Sutskever, Hinton",
-            "year": 2012,
-        },
+        facts=facts("krizhevsky-2012" if norm == "lrn" else "1404.5997"),
     )
 
 

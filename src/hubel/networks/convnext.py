@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ChannelNorm, Conv2d, activation
+from hubel.blocks import ChannelNorm, Conv2d, Survival, activation
 from hubel.networks.spec import Spec, facts, one_of, row
 
 
@@ -17,7 +17,7 @@ class Block(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, stride: int = 1, *, kernel: int, act: str, skip: str):
         super().__init__()
-        self.skip = skip == "add"
+        self.survival = Survival() if skip == "add" else None
         self.gamma = nn.Parameter(torch.full((c_out,), 1e-6))
         self.depthwise = Conv2d(c_out, c_out, kernel, padding=kernel // 2, groups=c_out)
         self.norm = nn.LayerNorm(c_out, eps=1e-6)
@@ -29,7 +29,7 @@ class Block(nn.Module):
         """(N, C, H, W) -> the same."""
         y = self.depthwise(x).permute(0, 2, 3, 1)  # (N, H, W, C)
         y = (self.gamma * self.body(self.norm(y))).permute(0, 3, 1, 2)
-        return x + y if self.skip else y
+        return x + self.survival(y) if self.survival else y
 
 
 class Stem(nn.Sequential):
@@ -78,7 +78,7 @@ def convnext(
         stages=tuple(stages),
         head=(row(Head, 1000),),
         init=draw,
-        facts=facts("A ConvNet for the 2020s", "Liu et al.", 2022, "2201.03545"),
+        facts=facts("2201.03545"),
     )
 
 

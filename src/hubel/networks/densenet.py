@@ -80,7 +80,7 @@ def densenet(
         stages=tuple(stages),
         head=(classifier(head, 10 if cifar else 1000),),
         size=32 if cifar else 224,
-        facts=facts("Densely Connected Convolutional Networks", "Huang et al.", 2016, "1608.06993"),
+        facts=facts("1608.06993"),
     )
 
 

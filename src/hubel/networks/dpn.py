@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ConvNorm, NormAct, Pool, PreConv
+from hubel.blocks import ConvNorm, NormAct, Pool, PreConv, Survival
 from hubel.networks.spec import Spec, classifier, facts, row
 
 
@@ -30,6 +30,7 @@ class DualPath(nn.Module):
         super().__init__()
         self.width = c_out
         options: dict[str, Any] = {"act": act, "eps": 1e-3}
+        self.survival = Survival()
         self.way = None
         if first:
             self.way = PreConv(c_in, c_out + 2 * growth, 1, stride, **options)
@@ -44,7 +45,7 @@ class DualPath(nn.Module):
         """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
         y = self.body(x)
         way = x if self.way is None else self.way(x)
-        added = way[:, : self.width] + y[:, : self.width]
+        added = way[:, : self.width] + self.survival(y[:, : self.width])
         return torch.cat([added, way[:, self.width :], y[:, self.width :]], dim=1)
 
 
@@ -69,7 +70,7 @@ def dpn(
         ),
         stages=tuple(stages),
         head=(classifier(head, 1000),),
-        facts=facts("Dual Path Networks", "Chen et al.", 2017, "1707.01629"),
+        facts=facts("1707.01629"),
     )
 
 

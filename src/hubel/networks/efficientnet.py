@@ -64,7 +64,7 @@ def b(
         ),
         head=(row(ConvNorm, last, **conv), classifier(head, 1000, dropout=dropout)),
         size=size,
-        facts=facts("EfficientNet", "Tan, Le", 2019, "1905.11946")
+        facts=facts("1905.11946")
         | ({"eps": {"conv_stem": 1e-5}} if eps == 1e-3 and padding == "half" else {}),
     )
 
@@ -87,7 +87,7 @@ def v2(
         stages=tuple(stages),
         head=(row(ConvNorm, 1280, **conv), classifier(head, 1000, dropout=dropout)),
         size=size,
-        facts=facts("EfficientNetV2", "Tan, Le", 2021, "2104.00298"),
+        facts=facts("2104.00298"),
     )
 
 

@@ -82,7 +82,7 @@ def googlenet(
         stages=tuple(stages),
         head=(classifier(head, 1000, dropout=0.2),),
         aux={"stages.3": behind, "stages.6": behind} if aux else {},
-        facts=facts("Going Deeper with Convolutions", "Szegedy et al.", 2014, "1409.4842"),
+        facts=facts("1409.4842"),
     )
 
 

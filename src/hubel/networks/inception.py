@@ -62,7 +62,7 @@ def bn_inception(*, se: int = 0, act: str = "relu", norm: str = "batch", head: s
         ),
         stages=tuple(stages),
         head=(classifier(head, 1000),),
-        facts=facts("Batch Normalization", "Ioffe, Szegedy", 2015, "1502.03167"),
+        facts=facts("1709.01507" if se else "1502.03167"),
     )
 
 
@@ -124,7 +124,7 @@ def v3(*, act: str = "relu", norm: str = "batch", head: str = "gap", aux: bool =
         head=(classifier(head, 1000, dropout=0.5),),
         aux={"stages.7": row(Auxiliary, 1000, **conv)} if aux else {},
         size=299,
-        facts=facts("Rethinking the Inception Architecture", "Szegedy et al.", 2015, "1512.00567"),
+        facts=facts("1512.00567"),
     )
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hubel.blocks import ConvNorm, Pool, activation
-from hubel.networks.spec import Spec, one_of, row
+from hubel.networks.spec import Spec, facts, one_of, row
 
 # Table I: the S2 maps that each C3 map sees.
 C3 = (
@@ -65,9 +65,7 @@ class Subsample(nn.Module):
 
 
 class TableConv(nn.Module):
-    """y_i = act(sum over j in TABLE_i of w_ij * x_j + b_i), 5x5: each map sees some maps only.
-    Layer C3.
-    """
+    """y_i = act(sum over j in TABLE_i of w_ij * x_j + b_i), 5x5: C3, each map sees some only."""
 
     def __init__(self, c_in: int, c_out: int, stride: int = 1, *, act: str):
         super().__init__()
@@ -158,12 +156,12 @@ def lenet(
 ) -> Spec:  # fmt: skip
     """Figure 2: C1 6@28x28, S2 6@14x14, C3 16@10x10, S4 16@5x5, C5 120@1x1, F6 84, output 10.
 
-    `table` connects C3 by table I, pool="subsample" and head="codes" are the paper's, init="1998"
-    too.
+    As printed: `table` (C3 by table I), pool="subsample", head="codes", init="1998".
     """
     one_of("pool", pool, ("subsample", "max", "avg", "stride"))
     one_of("head", head, ("codes", "dense"))
     one_of("init", init, ("1998", "he"))
+    as_printed = table and (pool, head) == ("subsample", "codes")
     conv = partial(row, ConvNorm, kernel=5, padding=0, norm="none", act=act)
     half = (
         row(Subsample, stride=2, act=act) if pool == "subsample" else row(Pool, stride=2, kind=pool)
@@ -178,16 +176,7 @@ def lenet(
         size=32,
         channels=1,
         init=draw_1998 if init == "1998" else None,
-        facts={
-            "paper": "Gradient-Based Learning Applied to Document Recognition",
-            "authors": "LeCun, Bottou, Bengio, Haffner",
-            "year": 1998,
-            **(
-                {"connections": 340_908}
-                if table and pool == "subsample" and head == "codes"
-                else {}
-            ),
-        },
+        facts=facts("lecun-1998") | ({"connections": 340_908} if as_printed else {}),
     )
 
 

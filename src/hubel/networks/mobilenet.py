@@ -28,7 +28,7 @@ def v1(
             for c, n, s in ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))
         ),
         head=(classifier(head, 1000),),
-        facts=facts("MobileNets", "Howard et al.", 2017, "1704.04861"),
+        facts=facts("1704.04861"),
     )
 
 
@@ -50,7 +50,7 @@ A1 = (
 
 
 def v2(
-    table: tuple[tuple[int, ...], ...], width: float, last: int, paper: dict[str, Any], *,
+    table: tuple[tuple[int, ...], ...], width: float, last: int, paper: str, *,
     skip: str = "add", se: int = 0, kernel: int = 0, act: str = "relu6", norm: str = "batch",
     head: str = "gap",
 ) -> Spec:  # fmt: skip
@@ -69,7 +69,7 @@ def v2(
         stem=(row(ConvNorm, rounded(32 * width), stride=2, kernel=3, **both),),
         stages=tuple(stages),
         head=(row(ConvNorm, last, **both), classifier(head, 1000, dropout=0.2)),
-        facts=paper,
+        facts=facts(paper),
     )
 
 
@@ -100,10 +100,8 @@ def v3(
 ) -> Spec:  # fmt: skip
     """Tables 1 and 2: one row for every block; the squeeze is a fourth of its hidden channels."""
     one_of("skip", skip, ("add", "none"))
-    both: dict[str, Any] = {
-        "eps": eps,
-        "padding": one_of("padding", padding, ("half", "tensorflow")),
-    }
+    one_of("padding", padding, ("half", "tensorflow"))
+    both: dict[str, Any] = {"eps": eps, "padding": padding}
     stages = [
         row(MBConv, c, stride=s, hidden=e, kernel=k, se=se, act=act, reduced=rounded,
             se_act="relu", gate="hardsigmoid", skip=skip, **both)
@@ -115,18 +113,16 @@ def v3(
         stem=(row(ConvNorm, 16, stride=2, kernel=3, **hard),),
         stages=tuple(stages),
         head=(row(ConvNorm, last[0], **hard), dense),
-        facts=facts("Searching for MobileNetV3", "Howard et al.", 2019, "1905.02244"),
+        facts=facts("1905.02244"),
     )
 
 
 def _mnasnet(table: tuple[tuple[int, ...], ...], width: float) -> Callable[..., Spec]:
-    paper = facts("MnasNet", "Tan et al.", 2018, "1807.11626")
-    return partial(v2, table, width, 1280, paper, act="relu")
+    return partial(v2, table, width, 1280, "1807.11626", act="relu")
 
 
 def _mobilenet(width: float) -> Callable[..., Spec]:
-    paper = facts("MobileNetV2", "Sandler et al.", 2018, "1801.04381")
-    return partial(v2, TABLE_2, width, rounded(1280 * max(1.0, width)), paper)
+    return partial(v2, TABLE_2, width, rounded(1280 * max(1.0, width)), "1801.04381")
 
 
 large, small = partial(v3, LARGE, (960, 1280)), partial(v3, SMALL, (576, 1024))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import final
 
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ConvNorm, RepConv
+from hubel.blocks import ConvNorm, RepConv, survive
 from hubel.networks.spec import Spec, Stage
 from hubel.ops.account import Account, account
+from hubel.ops.dilation import dilate
 from hubel.runtime.names import unknown
 
 
@@ -27,8 +29,7 @@ def blocks(stage: Stage, c_in: int) -> tuple[nn.Sequential, int]:
 
 @final
 class Network(nn.Module):
-    """stem -> stages -> head, as the spec's table says: pictures (N, C, H, W) -> logits (N,
-    classes).
+    """stem -> stages -> head, as the spec's table says: (N, C, H, W) -> logits (N, classes).
 
     Every row is a sequence of blocks: "stages.2" names a row and "stages.2.0" its first block.
     `widths` is {stride: channels} of the maps that `features` gives.
@@ -38,23 +39,27 @@ class Network(nn.Module):
         super().__init__()
         self.spec = spec
         self.widths: dict[int, int] = {}
-        self._strides: list[int] = []  # of the rows of stem and stages, one after the other
+        self._strides: dict[str, int] = {}  # behind every row of stem and stages
         self.stem, self.stages, self.head = nn.Sequential(), nn.Sequential(), nn.Sequential()
         self.aux = nn.ModuleDict()  # heads used in training only, by the row they stand behind
-        c, stride = spec.channels, 1
+        c, stride, step = spec.channels, 1, spec.words.get("dilate") or math.inf
         parts = (("stem", self.stem, spec.stem), ("stages", self.stages, spec.stages))
         for name, part, rows in parts:
             for i, stage in enumerate(rows):
                 made, c = blocks(stage, c)
                 part.append(made)
-                stride *= stage.stride
-                self._strides.append(stride)
+                stride = min(stride * stage.stride, step)
+                self._strides[row := f"{name}.{i}"] = stride
                 self.widths[stride] = c
-                if f"{name}.{i}" in spec.aux:
-                    self.aux[f"{name}_{i}"] = blocks(spec.aux[f"{name}.{i}"], c)[0]
+                if row in spec.aux:
+                    self.aux[row.replace(".", "_")] = blocks(spec.aux[row], c)[0]
         for stage in spec.head:
             made, c = blocks(stage, c)
             self.head.append(made)
+        if step < math.inf:
+            dilate(self, step, (spec.channels, spec.size, spec.size))
+        if drop := spec.words.get("drop"):
+            survive(self, drop)
         if spec.init is not None and not next(self.parameters()).is_meta:
             with torch.no_grad():
                 spec.init(self)
@@ -62,8 +67,7 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W) -> logits (N, classes).
 
-        Raises ValueError where the pictures do not fit: other channels, or too small for the
-        strides.
+        Raises ValueError where the pictures do not fit: other channels, or too small.
         """
         if torch.compiler.is_compiling():
             return self.head(self.stages(self.stem(x)))
@@ -78,15 +82,14 @@ class Network(nn.Module):
 
         Raises ValueError as `forward` does.
         """
-        return {stride: y for stride, y in zip(self._strides, self._rows(x))}
+        return dict(zip(self._strides.values(), self._rows(x)))
 
     def logits(self, features: dict[int, Tensor]) -> Tensor:
         """What `features` gave -> logits (N, classes), finishing the same pass."""
-        return self.head(features[self._strides[-1]])
+        return self.head(features[max(self.widths)])
 
     def taps(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """The outputs of rows ("stages.2"), of blocks ("stages.2.0") or of the head ("head"), by
-        name.
+        """The outputs of rows ("stages.2"), of blocks ("stages.2.0") or of the head, by name.
 
         Raises ValueError for a name that is neither.
         """
@@ -105,16 +108,11 @@ class Network(nn.Module):
         return {name: found[name] for name in wanted}
 
     def outputs(self, x: Tensor) -> tuple[Tensor, ...]:
-        """The logits and after them those of the auxiliary heads, in the table's order: each (N,
-        classes).
-        """
-        found = []
-        at = [f"stem_{i}" for i in range(len(self.stem))]
-        at += [f"stages_{i}" for i in range(len(self.stages))]
-        y = x
-        for name, y in zip(at, self._rows(x)):
-            if name in self.aux:
-                found.append(self.aux[name](y))
+        """The logits, then those of the auxiliary heads in the table's order: each (N, classes)."""
+        found, y = [], x
+        for name, y in zip(self._strides, self._rows(x)):
+            if (key := name.replace(".", "_")) in self.aux:
+                found.append(self.aux[key](y))
         return (self.head(y), *found)
 
     def fuse(self) -> Network:
@@ -130,13 +128,9 @@ class Network(nn.Module):
 
         The centre of cell i stands at pixel offset + i * jump, where pixel 0 has its centre at 0.
         """
-        rows = [f"stem.{i}" for i in range(len(self.stem))]
-        rows += [f"stages.{i}" for i in range(len(self.stages))]
         places = self.account().places
-        return {
-            stride: (places[name].rows.jump, places[name].rows.offset)
-            for stride, name in zip(self._strides, rows)
-        }
+        rows = {stride: places[name].rows for name, stride in self._strides.items()}
+        return {stride: (axis.jump, axis.offset) for stride, axis in rows.items()}
 
     def account(self, size: int | tuple[int, int] | None = None) -> Account:
         """The static account for pictures of that size, the spec's where none is given."""

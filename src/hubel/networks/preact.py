@@ -12,11 +12,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hubel.blocks import Conv2d, ConvNorm, NormAct, Pool, PreConv
+from hubel.blocks import Conv2d, ConvNorm, NormAct, Pool, PreConv, Survival
 from hubel.networks.spec import Spec, classifier, facts, one_of, row
 
-FACTS = facts("Identity Mappings in Deep Residual Networks", "He et al.", 2016, "1603.05027")
-WIDE = facts("Wide Residual Networks", "Zagoruyko, Komodakis", 2016, "1605.07146")
+PREACT, WIDE = "1603.05027", "1605.07146"
 
 
 class PreBlock(nn.Module):
@@ -41,18 +40,18 @@ class PreBlock(nn.Module):
             first = Conv2d(c_in, inner, 3, stride, 1, bias=norm == "none")
             rest = [PreConv(inner, c_out, 3, **both)]
         self.body = nn.Sequential(first, *rest)
-        self.skip = skip == "add"
+        self.survival = Survival() if skip == "add" else None
         self.way = None
-        if self.skip and (c_in != c_out or stride > 1):
+        if self.survival and (c_in != c_out or stride > 1):
             self.way = Conv2d(c_in, c_out, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
         a = self.entry(x)
         y = self.body(a)
-        if not self.skip:
+        if self.survival is None:
             return y
-        return y + (x if self.way is None else self.way(a))
+        return self.survival(y) + (x if self.way is None else self.way(a))
 
 
 def identity(network: nn.Module) -> None:
@@ -66,7 +65,7 @@ INITS = {"he": None, "identity": identity}
 
 
 def preact(
-    depths: tuple[int, ...], bottleneck: bool, paper: dict[str, Any], *, skip: str = "add",
+    depths: tuple[int, ...], bottleneck: bool, paper: str, *, skip: str = "add",
     width: int = 16, act: str = "relu", norm: str = "batch", head: str = "gap", init: str = "he",
 ) -> Spec:  # fmt: skip
     """Three groups are the CIFAR form with a 3x3 stem, four the ImageNet form."""
@@ -89,16 +88,16 @@ def preact(
         head=(classifier(head, 10 if cifar else 1000),),
         size=32 if cifar else 224,
         init=INITS[one_of("init", init, INITS)],
-        facts=paper,
+        facts=facts(paper),
     )
 
 
 IMAGENET = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3), 200: (3, 24, 36, 3)}
 
 VARIANTS: dict[str, Callable[..., Spec]] = {
-    "preresnet110": partial(preact, (18, 18, 18), False, FACTS),
-    "preresnet164": partial(preact, (18, 18, 18), True, FACTS),
-    **{f"preresnet{n}": partial(preact, d, True, FACTS, width=64) for n, d in IMAGENET.items()},
+    "preresnet110": partial(preact, (18, 18, 18), False, PREACT),
+    "preresnet164": partial(preact, (18, 18, 18), True, PREACT),
+    **{f"preresnet{n}": partial(preact, d, True, PREACT, width=64) for n, d in IMAGENET.items()},
     **{
         f"wrn{depth}_{k}": partial(preact, ((depth - 4) // 6,) * 3, False, WIDE, width=16 * k)
         for depth, k in ((16, 4), (28, 2), (28, 10), (40, 4))

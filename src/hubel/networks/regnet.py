@@ -54,7 +54,7 @@ def regnet(
         stem=(row(ConvNorm, 32, stride=2, kernel=3, act=act, norm=norm),),
         stages=tuple(stages),
         head=(classifier(head, 1000),),
-        facts=facts("Designing Network Design Spaces", "Radosavovic et al.", 2020, "2003.13678"),
+        facts=facts("2003.13678"),
     )
 
 
@@ -87,6 +87,5 @@ for letter, table, se in (("x", X, 0), ("y", Y, 4)):
     for name, numbers in table.items():
         VARIANTS[f"regnet{letter}_{name}"] = partial(regnet, *numbers, False, se=se)
         if name in TORCHVISION:
-            VARIANTS[f"regnet_{letter}_{TORCHVISION[name]}"] = partial(
-                regnet, *numbers, True, se=se
-            )
+            name = f"regnet_{letter}_{TORCHVISION[name]}"
+            VARIANTS[name] = partial(regnet, *numbers, True, se=se)

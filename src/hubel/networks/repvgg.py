@@ -27,7 +27,7 @@ def repvgg(
         stem=(row(RepConv, int(min(64, 64 * a)), stride=2, act=act),),
         stages=tuple(stages),
         head=(classifier(head, 1000),),
-        facts=facts("RepVGG", "Ding et al.", 2021, "2101.03697"),
+        facts=facts("2101.03697"),
     )
 
 

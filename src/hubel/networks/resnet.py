@@ -18,12 +18,7 @@ from torch import nn
 from hubel.blocks import EXPANSION, Basic, Bottleneck, ConvNorm, Pool, Residual
 from hubel.networks.spec import Spec, classifier, facts, one_of, row
 
-FACTS = {
-    "resnet": ("Deep Residual Learning for Image Recognition", "He, Zhang, Ren, Sun", 2015),
-    "resnext": ("Aggregated Residual Transformations", "Xie et al.", 2016),
-    "wide": ("Wide Residual Networks", "Zagoruyko, Komodakis", 2016),
-    "se": ("Squeeze-and-Excitation Networks", "Hu, Shen, Sun", 2017),
-}
+RESNET, RESNEXT, WIDE, SE = "1512.03385", "1611.05431", "1605.07146", "1709.01507"
 
 
 def identity(network: nn.Module) -> None:
@@ -38,14 +33,12 @@ INITS = {"he": None, "identity": identity}
 
 
 def imagenet(
-    block: type[Residual], depths: tuple[int, ...], paper: str = "resnet", *, skip: str = "add",
+    block: type[Residual], depths: tuple[int, ...], paper: str = RESNET, *, skip: str = "add",
     shortcut: str = "projection", se: int = 0, kernel: int = 3, act: str = "relu",
     norm: str = "batch", groups: int = 1, width: int = 64, pool: str = "max", head: str = "gap",
     stride_on: str = "3x3", init: str = "he",
 ) -> Spec:  # fmt: skip
-    """Table 1: planes 64, 128, 256, 512; the 3x3 of a block has planes x width / 64 x groups
-    channels.
-    """
+    """Table 1: planes 64, 128, 256, 512; a 3x3 has planes x width / 64 x groups channels."""
     one_of("stride_on", stride_on, ("3x3", "1x1"))
     options = _options(skip, shortcut, se, kernel, act, norm)
     options |= {"base": width, "groups": groups, "stride_on": stride_on}
@@ -61,7 +54,7 @@ def imagenet(
         stages=tuple(stages),
         head=(classifier(head, 1000),),
         init=INITS[one_of("init", init, INITS)],
-        facts=facts(*FACTS[paper]),
+        facts=facts(paper),
     )
 
 
@@ -77,7 +70,7 @@ def cifar(
         head=(classifier(head, 10),),
         size=32,
         init=INITS[one_of("init", init, INITS)],
-        facts=facts(*FACTS["resnet"]),
+        facts=facts(RESNET),
     )
 
 
@@ -105,22 +98,19 @@ def _of(depth: int, paper: str, **words: Any) -> Callable[..., Spec]:
 
 
 VARIANTS: dict[str, Callable[..., Spec]] = {
-    **{f"resnet{depth}": _of(depth, "resnet") for depth in DEPTHS},
+    **{f"resnet{depth}": _of(depth, RESNET) for depth in DEPTHS},
     **{f"plain{depth}": partial(imagenet, *DEPTHS[depth], skip="none") for depth in (18, 34)},
     "resnet14": partial(cifar, 2, shortcut="projection"),
     **{f"resnet{depth}": partial(cifar, (depth - 2) // 6) for depth in CIFAR_DEPTHS},
-    **{
-        f"plain{depth}": partial(cifar, (depth - 2) // 6, skip="none")
-        for depth in CIFAR_DEPTHS[:-1]
-    },
-    "resnext50_32x4d": _of(50, "resnext", groups=32, width=4),
-    "resnext101_32x4d": _of(101, "resnext", groups=32, width=4),
-    "resnext101_32x8d": _of(101, "resnext", groups=32, width=8),
-    "resnext101_64x4d": _of(101, "resnext", groups=64, width=4),
-    "wide_resnet50_2": _of(50, "wide", width=128),
-    "wide_resnet101_2": _of(101, "wide", width=128),
-    **{f"seresnet{depth}": _of(depth, "se", se=16) for depth in (50, 101, 152)},
-    "seresnext50_32x4d": _of(50, "se", groups=32, width=4, se=16),
-    "seresnext101_32x4d": _of(101, "se", groups=32, width=4, se=16),
-    "seresnext101_32x8d": _of(101, "se", groups=32, width=8, se=16),
+    **{f"plain{n}": partial(cifar, (n - 2) // 6, skip="none") for n in CIFAR_DEPTHS[:-1]},
+    "resnext50_32x4d": _of(50, RESNEXT, groups=32, width=4),
+    "resnext101_32x4d": _of(101, RESNEXT, groups=32, width=4),
+    "resnext101_32x8d": _of(101, RESNEXT, groups=32, width=8),
+    "resnext101_64x4d": _of(101, RESNEXT, groups=64, width=4),
+    "wide_resnet50_2": _of(50, WIDE, width=128),
+    "wide_resnet101_2": _of(101, WIDE, width=128),
+    **{f"seresnet{depth}": _of(depth, SE, se=16) for depth in (50, 101, 152)},
+    "seresnext50_32x4d": _of(50, SE, groups=32, width=4, se=16),
+    "seresnext101_32x4d": _of(101, SE, groups=32, width=4, se=16),
+    "seresnext101_32x8d": _of(101, SE, groups=32, width=8, se=16),
 }

@@ -38,7 +38,7 @@ def senet(
             for i, depth in enumerate(depths)
         ),
         head=(classifier(head, 1000, dropout=0.2 if deep else 0.0),),
-        facts=facts("Squeeze-and-Excitation Networks", "Hu, Shen, Sun", 2017, "1709.01507"),
+        facts=facts("1709.01507"),
     )
 
 

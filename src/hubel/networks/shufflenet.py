@@ -12,17 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ConvNorm, Pool, activation
+from hubel.blocks import ConvNorm, Pool, Survival, activation
 from hubel.networks.spec import Spec, classifier, facts, row
 from hubel.ops.shuffle import channel_shuffle
 
 
 class ShuffleUnit(nn.Module):
-    """y = act(x + F(x)), or with stride 2 act([average(x), F(x)]); F: 1x1, shuffle, 3x3 a channel,
-    1x1.
+    """y = act(x + F(x)), or with stride 2 act([average(x), F(x)]).
 
-    The 1x1 convolutions work in groups (the first in `entry`). Zhang et al. 2017, figure 2(b),
-    2(c).
+    F: 1x1 in `entry` groups, shuffle, 3x3 a channel, 1x1 in groups. Zhang et al. 2017, figure 2.
     """
 
     def __init__(
@@ -37,15 +35,16 @@ class ShuffleUnit(nn.Module):
             ConvNorm(inner, inner, kernel, stride, groups=inner, act="none", norm=norm),
             ConvNorm(inner, width, groups=groups, act="none", norm=norm),
         )
-        self.pool = (
-            Pool(c_in, stride=stride, kind="avg", kernel=3, padding=1) if stride > 1 else None
-        )
+        mean = partial(Pool, c_in, stride=stride, kind="avg", kernel=3, padding=1)
+        self.way = Survival() if stride == 1 else mean()
         self.act = nn.Sequential(*activation(act))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
         y = self.body(channel_shuffle(self.reduce(x), self.groups))
-        return self.act(x + y if self.pool is None else torch.cat([self.pool(x), y], dim=1))
+        if isinstance(self.way, Survival):
+            return self.act(x + self.way(y))
+        return self.act(torch.cat([self.way(x), y], dim=1))
 
 
 class ShuffleUnit2(nn.Module):
@@ -104,7 +103,7 @@ def v1(
         ),
         stages=tuple(stages),
         head=(classifier(head, 1000),),
-        facts=facts("ShuffleNet", "Zhang, Zhou, Lin, Sun", 2017, "1707.01083"),
+        facts=facts("1707.01083"),
     )
 
 
@@ -124,7 +123,7 @@ def v2(
             for width, depth in zip(widths, (4, 8, 4))
         ),
         head=(row(ConvNorm, last, **both), classifier(head, 1000)),
-        facts=facts("ShuffleNet V2", "Ma, Zhang, Zheng, Sun", 2018, "1807.11164"),
+        facts=facts("1807.11164"),
     )
 
 

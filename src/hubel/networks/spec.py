@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -86,6 +89,18 @@ class Spec:
         made = make(self.name, self.rule, {**self.words, **words})
         return made.given(classes=self.classes, channels=self.channels)
 
+    def dilate(self, step: int) -> Spec:
+        """The table with cells at most `step` (8 or 16) pixels apart: `ops.dilation`.
+
+        With the same weights every second, fourth, ... cell of a finer map is what it was before.
+        """
+        stride = math.prod(stage.stride for stage in (*self.stem, *self.stages))
+        allowed = [n for n in (8, 16) if n < stride]
+        if step not in allowed:
+            may = f"it may be {' or '.join(map(str, allowed))}" if allowed else "none needs to go"
+            raise ValueError(f"dilate={step!r}: {self.name} strides by {stride} in all; {may}")
+        return replace(self, words={**self.words, "dilate": step})
+
     def scale(self, width: float = 1.0, depth: float = 1.0, size: int | None = None) -> Spec:
         """Every width times `width`, to a multiple of 8, every stage's depth times `depth`, up.
 
@@ -114,10 +129,13 @@ class Spec:
         return table(self)
 
 
+EVERYWHERE: dict[str, Any] = {"dilate": 0, "drop": 0.0}  # words that no rule has to know
+
+
 def words_of(rule: Callable[..., Spec]) -> dict[str, Any]:
-    """The ablation words of a rule, each with its default: the rule's keyword-only parameters."""
+    """The words of a rule, each with its default: its keyword-only parameters, and EVERYWHERE."""
     parameters = inspect.signature(rule).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY} | EVERYWHERE
 
 
 def make(name: str, rule: Callable[..., Spec], words: Mapping[str, Any]) -> Spec:
@@ -131,12 +149,22 @@ def make(name: str, rule: Callable[..., Spec], words: Mapping[str, Any]) -> Spec
             raise ValueError(f"{word}={value!r}: {name} takes such as {word}={known[word]!r}")
         if type(value) is int and value < 0:
             raise ValueError(f"{word}={value}: a number below 0 makes no sense")
-    return replace(rule(**words), name=name, rule=rule, words=dict(words))
+    spec = rule(**{word: value for word, value in words.items() if word not in EVERYWHERE})
+    spec = replace(spec, name=name, rule=rule, words=dict(words))
+    return spec.dilate(words["dilate"]) if words.get("dilate") else spec
 
 
-def facts(paper: str, authors: str, year: int, arxiv: str = "") -> dict[str, Any]:
-    """The paper of a table."""
-    return {"paper": paper, "authors": authors, "year": year, **({"arxiv": arxiv} if arxiv else {})}
+def facts(key: str) -> dict[str, Any]:
+    """Title, authors, year and arXiv number of a paper, by its key in papers.csv."""
+    return dict(_papers()[key])
+
+
+@cache
+def _papers() -> dict[str, dict[str, Any]]:
+    with Path(__file__).with_name("papers.csv").open(encoding="utf-8", newline="") as file:
+        return {
+            line.pop("key"): line | {"year": int(line["year"])} for line in csv.DictReader(file)
+        }
 
 
 def rounded(width: float, divisor: int = 8) -> int:

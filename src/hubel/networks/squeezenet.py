@@ -58,7 +58,7 @@ def squeezenet(
         ),
         stages=tuple(stages),
         head=(row(ConvClassifier, 1000, act=act),),
-        facts=facts("SqueezeNet", "Iandola et al.", 2016, "1602.07360"),
+        facts=facts("1602.07360"),
     )
 
 

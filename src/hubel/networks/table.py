@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -30,19 +31,15 @@ def rows(spec: Spec, account: Account) -> str:
     """
     everywhere = shared([*spec.stem, *spec.stages, *spec.head])
     cells = [("row", "block", "output", "depth", "stride", "options")]
+    full, step, limit = 1, 1, spec.words.get("dilate") or math.inf
     for part, stages in (("stem", spec.stem), ("stages", spec.stages), ("head", spec.head)):
         for i, stage in enumerate(stages):
+            full, before, step = full * stage.stride, step, min(step * stage.stride, limit)
+            holes = {"dilation": full // step} if full > step and part != "head" else {}
             output = "x".join(map(str, account.shapes[f"{part}.{i}"]))
-            cells.append(
-                (
-                    f"{part}.{i}",
-                    stage.block.__name__,
-                    output,
-                    str(stage.depth),
-                    str(stage.stride),
-                    _options(stage.options, without=everywhere),
-                )
-            )
+            options = _options({**holes, **stage.options}, without=everywhere)
+            sizes = (output, str(stage.depth), str(step // before), options)
+            cells.append((f"{part}.{i}", stage.block.__name__, *sizes))
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = []
     for *line, options in cells:
@@ -55,9 +52,8 @@ def rows(spec: Spec, account: Account) -> str:
     source = ", ".join(filter(None, (by, facts.get("paper"))))
     title = textwrap.wrap(f"{spec.name}: {source}", COLUMNS, subsequent_indent="  ")
     if everywhere:
-        lines += textwrap.wrap(
-            f"everywhere: {_options(everywhere)}", COLUMNS, subsequent_indent="  "
-        )
+        same = f"everywhere: {_options(everywhere)}"
+        lines += textwrap.wrap(same, COLUMNS, subsequent_indent="  ")
     return "\n".join([*title, *lines])
 
 

@@ -10,14 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from hubel.blocks import ConvNorm, Pool
-from hubel.networks.spec import Spec, classifier, row
-
-FACTS = {
-    "paper": "Very Deep Convolutional Networks for Large-Scale Image Recognition",
-    "authors": "Simonyan, Zisserman",
-    "year": 2014,
-    "arxiv": "1409.1556",
-}
+from hubel.networks.spec import Spec, classifier, facts, row
 
 
 def vgg(
@@ -30,7 +23,7 @@ def vgg(
         stages.append(row(ConvNorm, width, depth, kernel=kernel, norm=norm, act=act, bias=True))
         stages.append(row(Pool, stride=2, kind=pool))
     dense = classifier(head, 1000, hidden=(4096, 4096), grid=7, act=act, dropout=0.5)
-    return Spec(stem=(), stages=tuple(stages), head=(dense,), facts=FACTS)
+    return Spec(stem=(), stages=tuple(stages), head=(dense,), facts=facts("1409.1556"))
 
 
 DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}

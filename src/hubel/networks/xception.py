@@ -77,7 +77,7 @@ def xception(*, act: str = "relu", norm: str = "batch", head: str = "gap") -> Sp
         ),
         head=(classifier(head, 1000),),
         size=299,
-        facts=facts("Xception", "Chollet", 2016, "1610.02357"),
+        facts=facts("1610.02357"),
     )
 
 
@@ -101,7 +101,7 @@ def aligned(
         ),
         head=(classifier(head, 1000),),
         size=299,
-        facts=facts("DeepLabv3+", "Chen et al.", 2018, "1802.02611"),
+        facts=facts("1802.02611"),
     )
 
 
