@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -80,7 +80,7 @@ def arithmetic(text: str, size: Sequence[int]) -> Arithmetic:
 # What is written
 
 
-def parsed(text: str) -> list[tuple[str, Callable[[Map, str], Count]]]:
+def parsed(text: str) -> list[tuple[str, partial[Count]]]:
     """Each layer as (it was written, its function with the arguments bound)."""
     example = "write it as Conv2d(64, 128, 3, padding=1)"
     try:
@@ -119,7 +119,7 @@ ALIASES = {
 }
 
 
-def _bound(name: str, node: ast.Call) -> Callable[[Map, str], Count]:
+def _bound(name: str, node: ast.Call) -> partial[Count]:
     make = LAYERS[name]
     taken = [p for p in list(inspect.signature(make).parameters)[2:] if p != "dims"]
     if len(node.args) > len(taken):

@@ -126,7 +126,7 @@ def conv(
         macs=math.prod(shape) * math.prod(one),
         axes=axes,
         size_rule=rule,
-        weight_rule=f"{c_out} kernels of {by(one)}",
+        weight_rule=_kernels(c_out, one),
         kernel=kernel if groups == 1 else (),
     )
 
@@ -199,7 +199,7 @@ def transposed(
         macs=math.prod(x.shape) * math.prod(one),
         axes=tuple(given),
         size_rule="; ".join(dict.fromkeys(rules)),
-        weight_rule=f"{c_in} kernels of {by(one)}",
+        weight_rule=_kernels(c_in, one),
     )
 
 
@@ -263,6 +263,10 @@ def linear(x: Map, layer: str, c_in, c_out, bias=True) -> Count:
     return Count(
         layer, x.shape, (c_out,), weights, c_out * bool(bias), weights, None, weight_rule=rule
     )
+
+
+def _kernels(count: int, one: Sequence[int]) -> str:
+    return f"{count} kernel{'s' if count > 1 else ''} of {by(one)}"
 
 
 def _channels(x: Map, c_in: Any) -> None:

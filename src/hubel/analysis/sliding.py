@@ -159,13 +159,14 @@ def _through(step: Step, x: Grid, kernel: Grid) -> Grid:
         else:
             totals = [0, 0] if padding == "valid" else [2 * p for p in step.pair("padding")]
         around = [(total // 2, total - total // 2) for total in totals]
-        options = {"stride": stride, "padding": around, "dilation": dilation}
-        return loops.convolution(x[None, None], kernel[None, None], **options)[0, 0]
+        return loops.convolution(
+            x[None, None], kernel[None, None], stride=stride, padding=around, dilation=dilation
+        )[0, 0]
     if step.form == "transposed" and not any(step.pair("output_padding")):
         window = _holed(kernel, step.words["dilation"])
         return _spread(x, window, step.words["stride"], step.words["padding"])
     if step.form == "upsample" and step.words["scale_factor"] and step.words["mode"] == "nearest":
-        return np.kron(x, np.ones(step.pair("scale_factor")))
+        return np.kron(x, np.ones(step.pair("scale_factor"))).astype(np.float64)
     raise ValueError(
         f"{step.layer}: numbers go through Conv2d, ConvTranspose2d and nearest Upsample"
     )

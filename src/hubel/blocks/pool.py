@@ -13,8 +13,7 @@ POOLS = ("max", "avg", "stride")
 class Pool(nn.Sequential):
     """The maximum, the average, or with kind="stride" a learned convolution, over kernel x kernel.
 
-    (N, C, H, W) -> (N, C, H / stride, W / stride); the width stays. `ceil` keeps windows that hang
-    over the edge.
+    (N, C, H, W) -> (N, C, H / stride, W / stride); `ceil` keeps windows that hang over the edge.
     """
 
     def __init__(

@@ -52,19 +52,21 @@ def layer(
     """Say what a layer holds, gives, costs and sees."""
     import json
 
-    from hubel.analysis import sliding
     from hubel.verbs.layer import draw
     from hubel.verbs.layer import layer as verb
 
-    pixels = None if picture is None else sliding.grid(picture)
-    numbers = None if kernel is None else sliding.grid(kernel)
+    pixels = numbers = result = None
+    if picture is not None or kernel is not None:
+        from hubel.analysis import sliding
+
+        pixels = None if picture is None else sliding.grid(picture)
+        numbers = None if kernel is None else sliding.grid(kernel)
     if pixels is not None:
         input = input or f"1x{pixels.shape[0]}x{pixels.shape[1]}"
     if input is None:
         raise ValueError("a layer needs what comes in: --input 64x32x32, or --picture '1 2; 3 4'")
     found = verb(expression, input)
     notes = [*found.notes, *([] if numbers is None else [sliding.factored(numbers)])]
-    result = None
     if pixels is not None and numbers is not None:
         result = sliding.values(expression, pixels, numbers)
     drawn = {"slide": slide, "overlap": overlap, "seen": seen, "channels": channels}
@@ -76,11 +78,20 @@ def layer(
         print(json.dumps(_json(found) | {"notes": notes} | given, indent=1))
         return
     lines = _one(found.layers[0]) if len(found.layers) == 1 else _several(found)
-    if pixels is not None and numbers is not None and result is not None:
+    if (
+        pixels is not None
+        and numbers is not None
+        and result is not None
+        and max(result.shape) <= 12
+    ):
         lines += ["", *sliding.beside(pixels, numbers, result)]
     if notes:
         lines += ["", *(textwrap.fill(note, 96) for note in notes)]
-    print("\n".join([*lines, *([""] if files else []), *(f"The drawing: {f}" for f in files)]))
+    print(
+        "\n".join(
+            [*lines, *([""] if files else []), *(f"The drawing: {f.as_posix()}" for f in files)]
+        )
+    )
 
 
 def _json(found: Arithmetic) -> dict[str, Any]:

@@ -42,13 +42,13 @@ class Network(nn.Module):
         self._strides: dict[str, int] = {}  # behind every row of stem and stages
         self.stem, self.stages, self.head = nn.Sequential(), nn.Sequential(), nn.Sequential()
         self.aux = nn.ModuleDict()  # heads used in training only, by the row they stand behind
-        c, stride, step = spec.channels, 1, spec.words.get("dilate") or math.inf
+        c, stride, step = spec.channels, 1, spec.words.get("dilate")
         parts = (("stem", self.stem, spec.stem), ("stages", self.stages, spec.stages))
         for name, part, rows in parts:
             for i, stage in enumerate(rows):
                 made, c = blocks(stage, c)
                 part.append(made)
-                stride = min(stride * stage.stride, step)
+                stride = int(min(stride * stage.stride, step or math.inf))
                 self._strides[row := f"{name}.{i}"] = stride
                 self.widths[stride] = c
                 if row in spec.aux:
@@ -56,7 +56,7 @@ class Network(nn.Module):
         for stage in spec.head:
             made, c = blocks(stage, c)
             self.head.append(made)
-        if step < math.inf:
+        if step:
             dilate(self, step, (spec.channels, spec.size, spec.size))
         if drop := spec.words.get("drop"):
             survive(self, drop)

@@ -35,16 +35,15 @@ class ShuffleUnit(nn.Module):
             ConvNorm(inner, inner, kernel, stride, groups=inner, act="none", norm=norm),
             ConvNorm(inner, width, groups=groups, act="none", norm=norm),
         )
-        mean = partial(Pool, c_in, stride=stride, kind="avg", kernel=3, padding=1)
-        self.way = Survival() if stride == 1 else mean()
+        mean = Pool(c_in, stride=stride, kind="avg", kernel=3, padding=1)
+        self.way = mean if stride > 1 else Survival()
         self.act = nn.Sequential(*activation(act))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
         y = self.body(channel_shuffle(self.reduce(x), self.groups))
-        if isinstance(self.way, Survival):
-            return self.act(x + self.way(y))
-        return self.act(torch.cat([self.way(x), y], dim=1))
+        added = isinstance(self.way, Survival)
+        return self.act(x + self.way(y) if added else torch.cat([self.way(x), y], dim=1))
 
 
 class ShuffleUnit2(nn.Module):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hubel.analysis import sliding
 from hubel.analysis.arithmetic import Arithmetic, arithmetic
 from hubel.runtime.files import write_whole
 from hubel.verbs.sizes import sides
 
-DRAWINGS = ("slide", "overlap", "seen", "channels")
+if TYPE_CHECKING:
+    from hubel.analysis.sliding import Grid
 
 
 def layer(expression: str, input: str | Sequence[int]) -> Arithmetic:
@@ -26,7 +27,7 @@ def layer(expression: str, input: str | Sequence[int]) -> Arithmetic:
 
 def draw(
     path: str | os.PathLike[str], what: str, expression: str, input: str | Sequence[int],
-    picture: sliding.Grid | None = None, kernel: sliding.Grid | None = None,
+    picture: Grid | None = None, kernel: Grid | None = None,
 ) -> Path:  # fmt: skip
     """Write an SVG of the layers and return its path.
 
@@ -34,10 +35,13 @@ def draw(
     each cell of the output; "seen": by how many ways an output sees each cell of the input;
     "channels": which channel feeds which. Raises ValueError where that cannot be drawn.
     """
+    from hubel.analysis import sliding
     from hubel.report import layer as draws
 
     size = sides(input)
     arithmetic(expression, size)
+    if len(size) != 3:
+        raise ValueError(f"input {'x'.join(map(str, size))}: drawings are of maps, CxHxW")
     if what == "slide":
         if picture is None or kernel is None:
             raise ValueError("a slide takes a picture and a kernel, as --picture '1 2; 3 4'")
