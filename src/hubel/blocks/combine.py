@@ -8,17 +8,18 @@ from torch import Tensor, nn
 from hubel.ops.layers import activation
 
 
-class Survival(nn.Identity):
-    """y = F beside a shortcut; in training 0 with probability `drop`, F / (1 - drop) otherwise.
+class Sum(nn.Module):
+    """A block that adds F to its input; `drop` is None where it does not.
 
-    Drawn for each picture: stochastic depth, Huang et al. 2016, arXiv 1603.09382.
+    Stochastic depth: in training F of a picture is dropped with that probability, F / (1 - drop)
+    otherwise. Huang et al. 2016, arXiv 1603.09382.
     """
 
-    drop = 0.0
+    drop: float | None = 0.0
 
-    def forward(self, y: Tensor) -> Tensor:
-        """(N, C, H, W) -> the same."""
-        if self.training and self.drop > 0:
+    def kept(self, y: Tensor) -> Tensor:
+        """F (N, C, H, W) -> what of it is added."""
+        if self.training and self.drop:
             keep = torch.rand(y.shape[0], 1, 1, 1, device=y.device) >= self.drop
             y = y * (keep / (1 - self.drop)).to(y.dtype)
         return y
@@ -26,7 +27,7 @@ class Survival(nn.Identity):
 
 def survive(module: nn.Module, drop: float) -> None:
     """Set the l-th of L sums to drop * l / L: Huang et al., equation 4. ValueError without sums."""
-    sums = [part for part in module.modules() if isinstance(part, Survival)]
+    sums = [part for part in module.modules() if isinstance(part, Sum) and part.drop is not None]
     if not sums or not 0 <= drop < 1:
         reason = "it takes 0 to below 1" if sums else "this network adds nothing to a shortcut"
         raise ValueError(f"drop={drop}: {reason}")
@@ -34,7 +35,7 @@ def survive(module: nn.Module, drop: float) -> None:
         part.drop = drop * i / len(sums)
 
 
-class Residual(nn.Module):
+class Residual(Sum):
     """y = act(shortcut(x) + F(x)). He et al. 2015, arXiv 1512.03385, equation 1 and figure 2.
 
     With shortcut None the sum is left out: y = act(F(x)), a plain net.
@@ -50,14 +51,14 @@ class Residual(nn.Module):
         parts = {"body": body, "shortcut": shortcut}
         for name in sorted(parts, key=lambda name: name != first):  # the order in the state dict
             self.add_module(name, parts[name])
-        self.survival = None if shortcut is None else Survival()
+        self.drop = None if shortcut is None else 0.0
         self.act = nn.Sequential(*activation(act))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> what body and shortcut agree on."""
         y = self.body(x)
-        if self.shortcut is not None and self.survival is not None:
-            y = self.shortcut(x) + self.survival(y)
+        if self.shortcut is not None:
+            y = self.shortcut(x) + self.kept(y)
         return self.act(y)
 
 

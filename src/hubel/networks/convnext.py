@@ -8,16 +8,16 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ChannelNorm, Conv2d, Survival, activation
+from hubel.blocks import ChannelNorm, Conv2d, Sum, activation
 from hubel.networks.spec import Spec, facts, one_of, row
 
 
-class Block(nn.Module):
+class Block(Sum):
     """y = x + gamma * W_2 act(W_1 norm(D * x)): D 7x7 a channel, W_1 and W_2 1x1. Figure 4."""
 
     def __init__(self, c_in: int, c_out: int, stride: int = 1, *, kernel: int, act: str, skip: str):
         super().__init__()
-        self.survival = Survival() if skip == "add" else None
+        self.drop = 0.0 if skip == "add" else None
         self.gamma = nn.Parameter(torch.full((c_out,), 1e-6))
         self.depthwise = Conv2d(c_out, c_out, kernel, padding=kernel // 2, groups=c_out)
         self.norm = nn.LayerNorm(c_out, eps=1e-6)
@@ -29,7 +29,7 @@ class Block(nn.Module):
         """(N, C, H, W) -> the same."""
         y = self.depthwise(x).permute(0, 2, 3, 1)  # (N, H, W, C)
         y = (self.gamma * self.body(self.norm(y))).permute(0, 3, 1, 2)
-        return x + self.survival(y) if self.survival else y
+        return y if self.drop is None else x + self.kept(y)
 
 
 class Stem(nn.Sequential):

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ConvNorm, NormAct, Pool, PreConv, Survival
+from hubel.blocks import ConvNorm, NormAct, Pool, PreConv, Sum
 from hubel.networks.spec import Spec, classifier, facts, row
 
 
-class DualPath(nn.Module):
+class DualPath(Sum):
     """y = [a + F_a(x), b, F_b(x)] for x = [a, b]; the first block of a stage projects x before.
 
     F is 1x1, 3x3 in groups, 1x1, each behind norm and act; F_a are its first `width` channels.
@@ -30,7 +30,6 @@ class DualPath(nn.Module):
         super().__init__()
         self.width = c_out
         options: dict[str, Any] = {"act": act, "eps": 1e-3}
-        self.survival = Survival()
         self.way = None
         if first:
             self.way = PreConv(c_in, c_out + 2 * growth, 1, stride, **options)
@@ -45,7 +44,7 @@ class DualPath(nn.Module):
         """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
         y = self.body(x)
         way = x if self.way is None else self.way(x)
-        added = way[:, : self.width] + self.survival(y[:, : self.width])
+        added = way[:, : self.width] + self.kept(y[:, : self.width])
         return torch.cat([added, way[:, self.width :], y[:, self.width :]], dim=1)
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hubel.blocks import Conv2d, ConvNorm, NormAct, Pool, PreConv, Survival
+from hubel.blocks import Conv2d, ConvNorm, NormAct, Pool, PreConv, Sum
 from hubel.networks.spec import Spec, classifier, facts, one_of, row
 
 PREACT, WIDE = "1603.05027", "1605.07146"
 
 
-class PreBlock(nn.Module):
+class PreBlock(Sum):
     """y = x + F(x), F of norm, act, convolution: 3x3 twice, or 1x1, 3x3, 1x1 with `bottleneck`.
 
     Nothing stands in the way of x. Where the shape changes, a 1x1 of the activated x takes its
@@ -40,18 +40,18 @@ class PreBlock(nn.Module):
             first = Conv2d(c_in, inner, 3, stride, 1, bias=norm == "none")
             rest = [PreConv(inner, c_out, 3, **both)]
         self.body = nn.Sequential(first, *rest)
-        self.survival = Survival() if skip == "add" else None
+        self.drop = 0.0 if skip == "add" else None
         self.way = None
-        if self.survival and (c_in != c_out or stride > 1):
+        if skip == "add" and (c_in != c_out or stride > 1):
             self.way = Conv2d(c_in, c_out, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
         a = self.entry(x)
         y = self.body(a)
-        if self.survival is None:
+        if self.drop is None:
             return y
-        return self.survival(y) + (x if self.way is None else self.way(a))
+        return self.kept(y) + (x if self.way is None else self.way(a))
 
 
 def identity(network: nn.Module) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ConvNorm, Pool, Survival, activation
+from hubel.blocks import ConvNorm, Pool, Sum, activation
 from hubel.networks.spec import Spec, classifier, facts, row
 from hubel.ops.shuffle import channel_shuffle
 
 
-class ShuffleUnit(nn.Module):
+class ShuffleUnit(Sum):
     """y = act(x + F(x)), or with stride 2 act([average(x), F(x)]).
 
     F: 1x1 in `entry` groups, shuffle, 3x3 a channel, 1x1 in groups. Zhang et al. 2017, figure 2.
@@ -36,14 +36,16 @@ class ShuffleUnit(nn.Module):
             ConvNorm(inner, width, groups=groups, act="none", norm=norm),
         )
         mean = Pool(c_in, stride=stride, kind="avg", kernel=3, padding=1)
-        self.way = mean if stride > 1 else Survival()
+        self.way = mean if stride > 1 else None
+        self.drop = 0.0 if self.way is None else None
         self.act = nn.Sequential(*activation(act))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, c_in, H, W) -> (N, c_out, H / stride, W / stride)."""
         y = self.body(channel_shuffle(self.reduce(x), self.groups))
-        added = isinstance(self.way, Survival)
-        return self.act(x + self.way(y) if added else torch.cat([self.way(x), y], dim=1))
+        if self.way is not None:
+            return self.act(torch.cat([self.way(x), y], dim=1))
+        return self.act(x + self.kept(y))
 
 
 class ShuffleUnit2(nn.Module):

@@ -34,11 +34,8 @@ def rows(spec: Spec, account: Account) -> str:
     full, step, limit = 1, 1, spec.words.get("dilate")
     for part, stages in (("stem", spec.stem), ("stages", spec.stages), ("head", spec.head)):
         for i, stage in enumerate(stages):
-            full, before, step = (
-                full * stage.stride,
-                step,
-                int(min(step * stage.stride, limit or math.inf)),
-            )
+            before, full = step, full * stage.stride
+            step = int(min(full, limit or math.inf))
             holes = {"dilation": full // step} if full > step and part != "head" else {}
             output = "x".join(map(str, account.shapes[f"{part}.{i}"]))
             options = _options({**holes, **stage.options}, without=everywhere)

@@ -27,11 +27,13 @@ WINNERS = (
 )
 """ILSVRC classification: year, winning entry (mostly of several networks), top-5 error in percent
 on the test pictures; image-net.org, the challenge's result pages."""
+WON = {"alexnet-2012", "googlenet", "resnet152", "legacy_senet154"}  # networks of these entries
 PERSON = 5.1  # top-5 error of a trained person: Russakovsky et al. 2015, section 6.4
 
 CLEAR = 'style="paint-order: stroke; stroke: var(--ground); stroke-width: 4px"'  # over a line
 
 Found = Sequence[tuple[Entry, Accuracy | None]]
+Rated = Sequence[tuple[Entry, float]]
 HEAD = ("Network", "Year", "Size", "Parameters", "MACs", "Paper's top-1", "Weights' top-1")
 
 
@@ -41,6 +43,7 @@ def write_catalogue(path: str | os.PathLike[str], found: Found) -> Path:
     parts = {}
     if rated:
         parts["Accuracy and size"] = _against_size(rated)
+        parts["Accuracy and year"] = _over_years(rated)
     parts["The challenge"] = _challenge()
     parts["Networks"] = _table(found)
     lead = (
@@ -63,46 +66,70 @@ def _imagenet(accuracy: Accuracy | None) -> float | None:
     return accuracy.weights_top1 or accuracy.paper_top1
 
 
-def _against_size(rated: Sequence[tuple[Entry, float]]) -> str:
+def _against_size(rated: Rated) -> str:
     rated = sorted(rated, key=lambda pair: (pair[0].params, -pair[1]))
     sizes = [math.log10(entry.params) for entry, _ in rated]
-    scores = [score for _, score in rated]
-    axes = Axes(
-        min(sizes) - 0.05,
-        max(sizes) + 0.1,
-        5 * math.floor(min(scores) / 5),
-        5 * math.ceil(max(scores) / 5),
-        WIDTH,
-        HEIGHT,
-    )
-    parts = axes.grid([], ticks(axes.y0, axes.y1, 6), lambda y: f"{y:g}")
-    for power in range(5, 10):
-        for mantissa in (1, 2, 5):
-            x = math.log10(mantissa * 10**power)
-            if axes.x0 <= x <= axes.x1:
-                shown = text(f"{mantissa * 10**power / 1e6:g} M")
-                place = f'x="{axes.at(x, axes.y0)[0]}" y="{HEIGHT - 6}"'
-                parts.append(f'<text {place} class="middle">{shown}</text>')
-    best = 0.0
-    labels: list[tuple[float, float]] = []
-    for (entry, score), size in zip(rated, sizes):
-        x, y = axes.at(size, score)
-        said = text(f"{entry.name} ({entry.year}): {score:.1f} with {amount(entry.params)}")
-        parts.append(
-            f'<circle cx="{x}" cy="{y}" r="3.5" opacity="0.6"><title>{said}</title></circle>'
-        )
-        # Names of those that no smaller network beats, as far as there is room for them.
-        if score > best and all(abs(y - v) > 13 or x - u > 110 for u, v in labels):
-            labels.append((x, y))
-            place = f'x="{x - 7}" class="end"' if x > 120 else f'x="{x + 7}"'
-            parts.append(f'<text {place} y="{y - 3}">{text(entry.name)}</text>')
-        best = max(best, score)
+    axes = _axes(min(sizes) - 0.05, max(sizes) + 0.1, rated)
+    marks = [
+        (math.log10(mantissa * 10**power), f"{mantissa * 10**power / 1e6:g} M")
+        for power in range(5, 10)
+        for mantissa in (1, 2, 5)
+    ]
     return (
         "<p>ImageNet top-1 accuracy in percent, of published weights with one crop where there are "
         "any, else of the paper, against parameters. Named are those that no smaller one beats, "
-        "where there is room; the others say their name under the pointer.</p>"
-        + _figure("Top-1 accuracy against parameters", parts)
+        "where there is room, and, in colour, the networks of entries that won the challenge; the "
+        "others say their name under the pointer.</p>"
+        + _scatter("Top-1 accuracy against parameters", axes, marks, rated, sizes)
     )
+
+
+def _over_years(rated: Rated) -> str:
+    rated = sorted(rated, key=lambda pair: (pair[0].year, -pair[1]))
+    years = [entry.year for entry, _ in rated]
+    axes = _axes(min(years) - 1.2, max(years) + 0.4, rated)
+    marks = [(year, str(year)) for year in range(min(years), max(years) + 1)]
+    return (
+        "<p>The same accuracies by the year of the paper: named are those that no earlier one "
+        "beats, and the winners. Weights may be trained years later, with better recipes.</p>"
+        + _scatter("Top-1 accuracy over the years", axes, marks, rated, years)
+    )
+
+
+def _axes(low: float, high: float, rated: Rated) -> Axes:
+    scores = [score for _, score in rated]
+    bottom, top = 5 * math.floor(min(scores) / 5), 5 * math.ceil(max(scores) / 5)
+    return Axes(low, high, bottom, top, WIDTH, HEIGHT)
+
+
+def _scatter(
+    title: str, axes: Axes, marks: Sequence[tuple[float, str]], rated: Rated, xs: Sequence[float]
+) -> str:
+    """A dot for each network, `rated` in the order of `xs`; `marks` are labels along the foot."""
+    parts = axes.grid([], ticks(axes.y0, axes.y1, 6), lambda y: f"{y:g}")
+    for x, shown in marks:
+        if axes.x0 <= x <= axes.x1:
+            place = f'x="{axes.at(x, axes.y0)[0]}" y="{HEIGHT - 6}"'
+            parts.append(f'<text {place} class="middle">{text(shown)}</text>')
+    best, names = 0.0, list[tuple[Entry, float, float]]()
+    for (entry, score), value in zip(rated, xs):
+        x, y = axes.at(value, score)
+        said = text(f"{entry.name} ({entry.year}): {score:.1f} with {amount(entry.params)}")
+        won = entry.name in WON
+        look = 'style="fill: rgb(var(--miss))" r="5"' if won else 'r="3.5" opacity="0.6"'
+        parts.append(f'<circle cx="{x}" cy="{y}" {look}><title>{said}</title></circle>')
+        if won:
+            names.insert(0, (entry, x, y))
+        elif score > best:
+            names.append((entry, x, y))
+        best = max(best, score)
+    taken: list[tuple[float, float]] = []
+    for entry, x, y in names:  # the winners first, the others as far as there is room for them
+        if entry.name in WON or all(abs(y - v) > 13 or abs(x - u) > 110 for u, v in taken):
+            taken.append((x, y))
+            place = f'x="{x - 7}" class="end"' if x > 120 else f'x="{x + 7}"'
+            parts.append(f'<text {place} y="{y - 3}" {CLEAR}>{text(entry.name)}</text>')
+    return _figure(title, parts)
 
 
 def _challenge() -> str:
