@@ -80,6 +80,11 @@ def test_no_room_is_called_by_a_word_that_says_nothing():
     assert not names & {"utils", "helpers", "common", "misc"}
 
 
+def test_the_networks_can_be_read_in_an_afternoon():
+    rooms = [path for path in FILES if room(path) in ("networks", "blocks")]
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in rooms) <= 3000
+
+
 def test_a_family_imports_no_other_family():
     from hubel.networks import FAMILIES
 
