@@ -158,7 +158,7 @@ def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[int]]:
     """
     pictures: list[Any] = []
     labels: list[int] = []
-    for batch in trainer.loader.epoch(0):
+    for batch in trainer.pictures.epoch(0):
         pictures.append(batch.pictures.float().round().clamp(0, 255).byte())
         labels += batch.targets.tolist()
         if len(labels) >= EXAMPLES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from torch import nn
 
 from hubel.data import Data
 from hubel.networks import create
-from hubel.runtime.bundle import WEIGHTS
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss
@@ -25,6 +24,7 @@ from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.finish import finish
 from hubel.verbs.gather import Gathered, Own, gather
+from hubel.verbs.origin import weights_file
 from hubel.weights import load
 
 SPENT_TRAINING = 0.95
@@ -40,6 +40,8 @@ class Plan:
     parameters: int
     pace: Pace
     per_epoch: int
+    told: tuple[str, ...] = ()
+    """What of the network learns, where it is not all of it alike."""
 
     @property
     def seconds(self) -> float:
@@ -66,6 +68,7 @@ class Plan:
             f"{len(gathered.val):,} to validate on, {len(gathered.classes)} classes ({split})",
             f"Left out  {len(gathered.findings)} pictures",
             f"Network   {recipe.network}: {self.parameters:,} parameters, recipe {recipe.recipe}",
+            *(f"Transfer  {sentence}" for sentence in self.told),
             f"Training  {recipe.steps:,} steps of {recipe.batch} pictures, "
             f"{(recipe.steps or 0) / self.per_epoch:.3g} epochs: about {duration(self.seconds)}",
         ]
@@ -108,12 +111,12 @@ def train(
             return run
         named = run.recipe.data if data is None else data
         gathered = gather(run.recipe, named, classes, download, watching.say)
-        trainer = _trainer(run.recipe, gathered, module, loss)
+        trainer = _trainer(run.recipe, gathered, module, loss, watching.say)
     else:
         chosen = choose(data, network, recipe, words, download, changes)
         named = chosen.data if data is None else data
         gathered = gather(chosen, named, classes, download, watching.say)
-        trainer = _trainer(chosen, gathered, module, loss)
+        trainer = _trainer(chosen, gathered, module, loss, watching.say)
         _freeze(trainer)
         run = Run.create(Path(runs), trainer.recipe, name)
     if gathered.data is not None:
@@ -145,7 +148,8 @@ def plan(
     trainer = _trainer(chosen, gathered, None, None)
     pace = trainer.pace()
     _freeze(trainer, pace)
-    return Plan(trainer.recipe, gathered, trainer.parameters, pace, trainer.loader.steps)
+    steps, told = trainer.loader.steps, tuple(trainer.told())
+    return Plan(trainer.recipe, gathered, trainer.parameters, pace, steps, told)
 
 
 def _announce(watching: Quiet, run: Run, trainer: Trainer, gathered: Gathered) -> None:
@@ -156,7 +160,7 @@ def _announce(watching: Quiet, run: Run, trainer: Trainer, gathered: Gathered) -
         f"{recipe.batch} from {len(gathered.train):,} pictures, {len(gathered.val):,} to validate "
         f"on, into {run.path}"
     )
-    for note in gathered.notes:
+    for note in (*trainer.told(), *gathered.notes):
         watching.say(note)
     if gathered.findings:
         first = gathered.findings[0]
@@ -167,7 +171,11 @@ def _announce(watching: Quiet, run: Run, trainer: Trainer, gathered: Gathered) -
 
 
 def _trainer(
-    recipe: Recipe, gathered: Gathered, module: nn.Module | None, loss: Loss | None
+    recipe: Recipe,
+    gathered: Gathered,
+    module: nn.Module | None,
+    loss: Loss | None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Trainer:
     """The network under the recipe's seed, or one's own, and all that trains it."""
     task = Classify(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
@@ -176,14 +184,10 @@ def _trainer(
         count, channels = len(gathered.classes), recipe.seen.channels
         module = create(recipe.network, classes=count, channels=channels, **recipe.words)
     if recipe.weights:
-        load(module, weights_file(Path(recipe.weights)))
+        report = load(module, weights_file(Path(recipe.weights)))
+        new = f"; new: {', '.join(report.new)}" if report.new else ""
+        say(f"{len(report.matched)} tensors from {recipe.weights}{new}")
     return Trainer(recipe, task, module, gathered.train, gathered.val)
-
-
-def weights_file(path: Path) -> Path:
-    """The file of weights in a run folder or a bundle, or the file itself."""
-    inside = (path / "bundle" / WEIGHTS, path / WEIGHTS)
-    return next((file for file in inside if file.is_file()), path)
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
