@@ -84,7 +84,7 @@ TIMM = (
     (r"^stages\.(\d)\.(\d)\.body\.(\d)\.norm", "layer{0}.{b}.bn{2}"),
     (r"^stages\.(\d)\.(\d)\.shortcut\.conv", "layer{0}.{b}.downsample.0"),
     (r"^stages\.(\d)\.(\d)\.shortcut\.norm", "layer{0}.{b}.downsample.1"),
-    (r"^head\.0\.2", "fc"),
+    (r"^head\.0\.0\.2", "fc"),
 )
 """Names of a CIFAR ResNet's tensors here and in timm, which counts stages and layers from 1."""
 
