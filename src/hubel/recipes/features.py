@@ -9,8 +9,8 @@ MINUTES AND SCORE
 from hubel.recipes.photos import RECIPE as PHOTOS
 
 RECIPE = PHOTOS.replace(
-    epochs=40,
-    optimizer={"name": "adamw", "lr": 2e-3},
+    epochs=100,
+    optimizer={"name": "adamw", "lr": 0.02},
     decay=1e-2,
     schedule={"name": "cosine"},
     average=None,
