@@ -10,7 +10,7 @@ from hubel.recipes.photos import RECIPE as PHOTOS
 
 RECIPE = PHOTOS.replace(
     epochs=100,
-    optimizer={"name": "adamw", "lr": 0.02},
+    optimizer={"name": "adamw", "lr": 0.01},
     decay=1e-2,
     schedule={"name": "cosine"},
     average=None,

@@ -81,7 +81,7 @@ def score(predictor: Predictor, data: Any, batch: int, views: str = "plain") -> 
             f"{opened.where} has classes that the bundle does not know: {', '.join(strange)}; "
             f"it knows {', '.join(classes)}"
         )
-    pictures, findings, probabilities = _seen(predictor, opened.val, batch, views)
+    pictures, findings, probabilities = seen(predictor, opened.val, batch, views)
     places = np.array([classes.index(name) for name in opened.classes])
     truths = places[np.asarray(pictures.targets)]
     own = probabilities[np.arange(len(truths)), truths]
@@ -108,7 +108,7 @@ def score(predictor: Predictor, data: Any, batch: int, views: str = "plain") -> 
     )
 
 
-def _seen(predictor: Predictor, source: Source, batch: int, views: str) -> tuple[Any, Any, Any]:
+def seen(predictor: Predictor, source: Source, batch: int, views: str) -> tuple[Any, Any, Any]:
     """Pictures of the source, those left out, and probabilities (N, classes).
 
     Crops go through the bundle's own engine, whose graph takes one size; whole pictures of several
