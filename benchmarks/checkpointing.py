@@ -1,4 +1,4 @@
-"""What activation checkpointing saves: python benchmarks/checkpointing.py [--batch 8].
+"""What activation checkpointing saves: python benchmarks/checkpointing.py [--batch 16].
 
 Two training steps of DenseNet-201 at 224x224, plain and with recomputed activations, each in a
 process of its own whose peak memory the system tells. The second step's gradients and the running
@@ -24,7 +24,7 @@ RESULT = Path(__file__).parent / "results" / "checkpointing.json"
 
 
 def steps(network: str, batch: int, size: int, recompute: bool, file: Path) -> dict[str, float]:
-    """Two steps of SGD; the tensors go to the file. Processor seconds of the second, and peak in MiB."""
+    """Two steps of SGD; the tensors go to the file. Processor seconds of the last, peak MiB."""
     import torch
 
     from hubel.data import Batch
@@ -79,7 +79,7 @@ def difference(one: Path, other: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--network", default="densenet201")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--one", nargs=2, metavar=("WAY", "FILE"), help="used by the benchmark")
     asked = parser.parse_args()

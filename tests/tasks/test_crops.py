@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from hubel.networks import create
-from hubel.networks.spec import Spec, row
-from hubel.networks.network import Network
 from hubel.blocks import Classifier, ConvNorm
+from hubel.networks import create
+from hubel.networks.network import Network
+from hubel.networks.spec import Spec, row
 from hubel.pictures import Preprocess
 from hubel.tasks.crops import Dense, canvas, ten_crop
 

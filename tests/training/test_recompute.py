@@ -59,9 +59,9 @@ def test_same_output_gradients_statistics_and_draws(name):
 def kept(network: nn.Module, x: Tensor, again: bool) -> int:
     """Bytes that are still there after the forward pass, beyond those of before."""
     cpu = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(profile_memory=True, activities=cpu) as profile:
-        with recomputing(network) if again else contextlib.nullcontext():
-            out = network(x)
+    way = recomputing(network) if again else contextlib.nullcontext()
+    with torch.profiler.profile(profile_memory=True, activities=cpu) as profile, way:
+        out = network(x)
     out.sum().backward()
     return sum(event.self_cpu_memory_usage for event in profile.key_averages())
 

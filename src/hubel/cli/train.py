@@ -41,7 +41,9 @@ def train(
         None, help="Augmented forms of every picture; frozen features are computed once of each."
     ),
     recompute: bool = typer.Option(
-        False, "--recompute", help="Less memory for a third more time: activations are recomputed."
+        False,
+        "--recompute",
+        help="Compute activations again, keep them not: less memory.",
     ),
     epochs: float | None = typer.Option(None, help="Passes over the training pictures."),
     minutes: float | None = typer.Option(

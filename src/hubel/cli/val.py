@@ -35,7 +35,9 @@ def val(
     from hubel.runtime.golden import Replay
     from hubel.verbs.val import val as verb
 
-    found = verb(bundle, data, golden=golden, views=views, batch=batch, engine_threads=engine_threads)
+    found = verb(
+        bundle, data, golden=golden, views=views, batch=batch, engine_threads=engine_threads
+    )
     if as_json:
         words = asdict(found) | ({"ok": found.ok} if isinstance(found, Replay) else {})
         print(json.dumps(words, indent=1))

@@ -3,7 +3,9 @@
     hubel train path/to/folder --recipe features --weights runs/classify/x
     hubel train path/to/folder --recipe features --weights x.pth --network resnet18 --word head=mlp
 
-MINUTES AND SCORE
+The features of 250 pictures of 32x32 in four views and 700 steps of the head took 4 seconds of one
+thread, no minute: 69.2 % of five classes of CIFAR-10 that the network, ResNet-14 after three epochs
+of five others, had not seen; one draw (benchmarks/transfer.py; from scratch 62.2 %).
 """
 
 from hubel.recipes.photos import RECIPE as PHOTOS

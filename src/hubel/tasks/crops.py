@@ -24,8 +24,8 @@ SCALES = (7 / 8, 1.0, 9 / 8)
 
 
 def canvas(preprocess: Preprocess, scale: float = 1.0) -> tuple[int, int]:
-    """(height, width) of the picture that the preprocessing cuts its own size from, times scale, but
-    never less than what the network sees.
+    """(height, width) of the picture that the preprocessing cuts its own size from, times scale,
+    but never less than what the network sees.
     """
     factor = scale * (1 / preprocess.crop if preprocess.crop < 1 else MARGIN)
     sides = zip(preprocess.size, preprocess.input_size)
@@ -34,7 +34,7 @@ def canvas(preprocess: Preprocess, scale: float = 1.0) -> tuple[int, int]:
 
 
 def ten_crop(pictures: NDArray[np.uint8], size: tuple[int, int]) -> list[NDArray[np.uint8]]:
-    """(N, H, W, C) -> ten times (N, *size, C): four corners and the centre, and their mirror images.
+    """(N, H, W, C) -> ten times (N, *size, C): four corners, the centre, and their mirror images.
 
     ValueError where the pictures are smaller than that.
     """

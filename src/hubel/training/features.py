@@ -73,7 +73,7 @@ def _layers(module: nn.Module) -> list[nn.Module]:
 
 
 def _changes(module: nn.Module) -> bool:
-    """Whether it learns, or draws in training: of a frozen row dropout is off, of a head it is not."""
+    """Whether it learns or draws in training: dropout is off in a frozen row, not in a head."""
     if any(p.requires_grad for p in module.parameters()):
         return True
     return isinstance(module, _DropoutNd)

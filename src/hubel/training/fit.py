@@ -35,7 +35,7 @@ from hubel.training.transfer import Thaw, body_of, rules, told
 
 @dataclass(frozen=True)
 class Pace:
-    """Measured seconds of one training step and of one validation, and of features computed once."""
+    """Measured seconds of a training step, of a validation, and of features computed once."""
 
     step: float
     validation: float

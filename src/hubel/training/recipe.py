@@ -67,7 +67,7 @@ class Recipe:
     """In how many parts a batch goes through the network, where memory is short."""
     recompute: bool = False
     """Keep only the inputs of blocks and compute the rest again in the backward pass: less memory,
-    a third more time.
+    a third to two thirds more time.
     """
     precision: str = "float32"
     """float32, or bf16 by the framework's autocast."""
@@ -111,7 +111,9 @@ class Recipe:
         if self.average is not None and not 0 < self.average < 1:
             raise ValueError(f"average={self.average}: the decay lies between 0 and 1")
         if not 0 <= self.thaw <= 1:
-            raise ValueError(f"thaw={self.thaw}: a share of the steps, 0 to 1; 1 trains the head only")
+            raise ValueError(
+                f"thaw={self.thaw}: a share of the steps, 0 to 1; 1 trains the head only"
+            )
         if not 0 < self.layerwise <= 1:
             raise ValueError(f"layerwise={self.layerwise}: a factor between 0 and 1, such as 0.5")
         if self.workers < 0:

@@ -1,4 +1,4 @@
-"""What a run or a bundle says about the weights it holds: their network, and how it sees pictures."""
+"""What a run or a bundle says about its weights: the network, and how it sees pictures."""
 
 from __future__ import annotations
 
