@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hubel.data import open_data
 from hubel.runtime import load
 from hubel.runtime.golden import Replay
-from hubel.verbs.val import Scores, val
+from hubel.tasks.crops import canvas, ten_crop
+from hubel.verbs.val import Scores, seen, val
 
 
 def test_scores_are_those_of_the_answers(made_bundle, labelled):
@@ -52,3 +54,27 @@ def test_golden(made_bundle):
 def test_one_of_the_two(made_bundle, words):
     with pytest.raises(ValueError, match="give one of them"):
         val(made_bundle, **words)
+
+
+def test_ten_crops_and_whole_pictures_by_name(made_bundle, labelled):
+    plain = val(made_bundle, labelled)
+    assert plain.views == "plain"
+    predictor = load(made_bundle)
+    way = predictor.bundle.preprocess
+    picture = sorted(labelled.glob("*/[0-9]*.png"))[0]
+    large = way.canvas(canvas(way))(picture)[None]  # (1, 32, 32, 3): 28 x 8 / 7
+    crops = [way.bordered(crop) for crop in ten_crop(large, way.size)]
+    by_hand = np.mean([predictor.probabilities(predictor.scores(x))[0] for x in crops], axis=0)
+    for views in ("ten-crop", "dense"):
+        found = val(made_bundle, labelled, views=views)
+        assert (found.pictures, found.views) == (40, views)
+        assert list(found.left_out) == list(plain.left_out)
+    _, _, probabilities = seen(predictor, open_data(labelled, val=1).val, 8, "ten-crop")
+    names = open_data(labelled, val=1).val.names
+    place = next(i for i, name in enumerate(names) if Path(name).name == picture.name)
+    np.testing.assert_allclose(probabilities[place], by_hand, atol=1e-6)
+
+
+def test_unknown_views_name_the_nearest(made_bundle, labelled):
+    with pytest.raises(ValueError, match="ten-crop"):
+        val(made_bundle, labelled, views="tencrop")

@@ -31,6 +31,20 @@ def train(
     labels: str | None = typer.Option(
         None, metavar="FILE", help="Corrected labels: an errors.csv with its column filled in."
     ),
+    thaw: float | None = typer.Option(
+        None, help="Share of the steps in which only the head learns; 1: all of them."
+    ),
+    layerwise: float | None = typer.Option(
+        None, help="Factor on the rate from each row to the one before it, such as 0.5."
+    ),
+    views: int | None = typer.Option(
+        None, help="Augmented forms of every picture; frozen features are computed once of each."
+    ),
+    recompute: bool = typer.Option(
+        False,
+        "--recompute",
+        help="Compute activations again, keep them not: less memory.",
+    ),
     epochs: float | None = typer.Option(None, help="Passes over the training pictures."),
     minutes: float | None = typer.Option(
         None, help="Time budget; the number of steps is measured at the start and kept."
@@ -90,6 +104,10 @@ def train(
     from hubel.verbs.train import train as verb
 
     options: dict[str, Any] = {
+        "thaw": thaw,
+        "layerwise": layerwise,
+        "views": views,
+        "recompute": recompute or None,
         "epochs": epochs,
         "minutes": minutes,
         "batch": batch,

@@ -31,7 +31,8 @@ class Loader:
 
     The order is a function of (seed, epoch), augmentation one of (seed, epoch, index). `workers`
     are processes that are started once; with 0 the batches are made where they are used. The last
-    batch of an epoch is dropped where it is not full, unless `drop_last` is False.
+    batch of an epoch is dropped where it is not full, unless `drop_last` is False. With `views`
+    there are only so many forms of every picture: epoch e augments as epoch e mod views does.
 
     `share` is (rank, count) of this process among several. Of a training, where all batches are
     full, each process makes its part of every batch; of a validation its part of the batches: put
@@ -48,6 +49,7 @@ class Loader:
         batch: int,
         seed: int,
         augment: Sequence[Step] = (),
+        views: int | None = None,
         workers: int = 0,
         shuffle: bool = True,
         drop_last: bool = True,
@@ -72,7 +74,7 @@ class Loader:
             remedy = f"use a batch of {len(dataset)} or less" if len(dataset) else "it is empty"
             raise ValueError(f"a batch of {batch} from {len(dataset)} pictures; {remedy}")
         self.seconds = {"read": 0.0, "augment": 0.0}
-        self._make = _Make(dataset, tuple(augment), seed)
+        self._make = _Make(dataset, tuple(augment), seed, views)
         self._plan = _Plan([])
         self._pool: DataLoader[_Made] | None = None
 
@@ -144,8 +146,8 @@ class _Plan:
 class _Make(torch.utils.data.Dataset[_Made]):
     """Makes the batch of an address, here or in a worker process."""
 
-    def __init__(self, dataset: Any, steps: tuple[Step, ...], seed: int):
-        self.dataset, self.steps, self.seed = dataset, steps, seed
+    def __init__(self, dataset: Any, steps: tuple[Step, ...], seed: int, views: int | None):
+        self.dataset, self.steps, self.seed, self.views = dataset, steps, seed, views
 
     def __getitem__(self, address: Address) -> _Made:
         return self.batch(address)
@@ -156,7 +158,8 @@ class _Make(torch.utils.data.Dataset[_Made]):
         pictures, targets = _read(self.dataset, indices)
         read = time.perf_counter()
         if self.steps:
-            pictures = apply(self.steps, pictures, self.seed, epoch, indices)
+            view = epoch % self.views if self.views else epoch
+            pictures = apply(self.steps, pictures, self.seed, view, indices)
         batch = Batch(pictures, targets, torch.from_numpy(indices))
         return batch, read - began, time.perf_counter() - read
 

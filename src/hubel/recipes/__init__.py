@@ -16,7 +16,7 @@ from hubel.pictures import PictureError, read_picture
 from hubel.runtime.names import unknown
 from hubel.training.recipe import Recipe
 
-PAGES = ("digits", "lenet5-1998", "resnet14", "photos")
+PAGES = ("digits", "lenet5-1998", "resnet14", "photos", "finetune", "features")
 
 
 def load(name: str) -> Recipe:
@@ -72,7 +72,8 @@ def default(look: Look) -> str:
 def of_network(network: str) -> str | None:
     """The page that was written for this network, if there is one.
 
-    The page for photographs is not: it only says which network they get by default.
+    The page for photographs is not: it only says which network they get by default. Nor are those
+    that start from weights.
     """
-    pages = (name for name in PAGES if name != "photos")
+    pages = (name for name in PAGES if name not in ("photos", "finetune", "features"))
     return next((name for name in pages if page(name).RECIPE.network == network), None)

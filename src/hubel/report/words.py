@@ -59,6 +59,7 @@ PARTS = {
         "augment-bound",
         "more --workers or fewer distortions would help",
     ),
+    "features": ("the frozen part of the network", "compute-bound", ""),
     "compute": ("forward and backward", "compute-bound", ""),
     "validate": ("validation", "validation-bound", "validating less often would help"),
 }

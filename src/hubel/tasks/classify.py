@@ -52,7 +52,8 @@ class Classify:
         Auxiliary losses count AUX each: Szegedy et al. 2014 (arXiv 1409.4842), section 5.
         """
         network: Any = model.get_submodule("network")
-        if not len(getattr(network, "aux", ())):
+        heads = getattr(network, "aux", None)
+        if not isinstance(heads, nn.Module) or not any(p.requires_grad for p in heads.parameters()):
             return self.loss(_wide(model(pictures)), targets)
         seen = model.get_submodule("normalize")(pictures)
         logits, *others = (_wide(out) for out in network.outputs(seen))

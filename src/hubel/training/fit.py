@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from hubel.data import Loader
 from hubel.runtime.machine import cores
@@ -23,7 +22,8 @@ from hubel.tasks.classify import Classify
 from hubel.tasks.outcome import Outcome
 from hubel.training import checkpoint, loop
 from hubel.training.device import device, keep_memory
-from hubel.training.optimizers import OPTIMIZERS, groups
+from hubel.training.features import Features, tail
+from hubel.training.optimizers import OPTIMIZERS, freeze, groups
 from hubel.training.processes import ALONE, Agree, Processes, local_count, local_rank
 from hubel.training.progress import Quiet
 from hubel.training.recipe import Recipe
@@ -32,23 +32,26 @@ from hubel.training.run import Run
 from hubel.training.schedules import SCHEDULES
 from hubel.training.shared_norm import part_norms, share_norms
 from hubel.training.steps import Average, Clip, Gradients, Rate, State, Step, Update
+from hubel.training.transfer import Thaw, body_of, rules, told
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Measured seconds of one training step and of one validation."""
+    """Measured seconds of a training step, of a validation, and of features computed once."""
 
     step: float
     validation: float
+    once: float = 0.0
 
     def seconds(self, steps: int, per_epoch: int) -> float:
         """Expected seconds of a run."""
-        return steps * self.step + -(-steps // per_epoch) * self.validation
+        return self.once + steps * self.step + -(-steps // per_epoch) * self.validation
 
     def steps(self, seconds: float, per_epoch: int) -> int:
         """How many steps fit, at least one: a validation after each epoch and at the end is
         taken off.
         """
+        seconds -= self.once
         epochs = seconds / (per_epoch * self.step + self.validation)
         if epochs < 1:
             return max(1, int((seconds - self.validation) / self.step))
@@ -95,12 +98,28 @@ class Trainer:
                 f"use --batch {max(1, len(train) // 4)} or less"
             )
         self._spent: dict[str, float] = {}
+        self.rules = (*rules(network, recipe.thaw, recipe.layerwise), *recipe.rules)
+        freeze(self.model, self.rules)
         shared: dict[str, Any] = {"seed": recipe.seed, "share": (processes.rank, processes.count)}
-        self.loader = Loader(
-            train, batch=recipe.batch, augment=recipe.augment, workers=recipe.workers, **shared
-        )
+        drawn: dict[str, Any] = {
+            "batch": recipe.batch, "augment": recipe.augment, "views": recipe.views,
+            "workers": recipe.workers,
+        }  # fmt: skip
+        plain: dict[str, Any] = {"shuffle": False, "drop_last": False}
+        self.pictures = Loader(train, **shared, **drawn)
+        """What the network gets to see."""
+        self.loader: Loader = self.pictures
+        """What the training reads: pictures, or what the frozen body made of them."""
         val_batch = recipe.batch if recipe.retried else 250
-        self.val_loader = Loader(val, batch=val_batch, shuffle=False, drop_last=False, **shared)
+        self.val_loader = Loader(val, batch=val_batch, **plain, **shared)
+        head = tail(self.model) if not several else None
+        if head and (recipe.views or not recipe.augment):
+            self.model, self.format = head, torch.contiguous_format
+            words: dict[str, Any] = {"precision": PRECISIONS[recipe.precision]}
+            every = Loader(train, **shared, **drawn, **plain)
+            views = recipe.views or 1
+            self.loader = Features(head, every, batch=recipe.batch, views=views, **words)
+            self.val_loader = Features(head, self.val_loader, batch=val_batch, **plain, **words)
 
     @property
     def steps(self) -> int:
@@ -112,21 +131,29 @@ class Trainer:
         """Parameters of the network."""
         return sum(p.numel() for p in self.model.parameters())
 
+    def told(self) -> list[str]:
+        """What of the network learns, in sentences; none where it is all of it alike."""
+        recipe, kept = self.recipe, isinstance(self.loader, Features)
+        return told(self.network, recipe.thaw, recipe.layerwise, self.steps, kept)
+
     def state(self, model: nn.Module) -> State:
         """The fold of the recipe around a model."""
         recipe = self.recipe
         optimizer = bound("optimizer", OPTIMIZERS, recipe.optimizer)(
-            groups(model, decay=recipe.decay, decay_all=recipe.decay_all, rules=recipe.rules)
+            groups(model, decay=recipe.decay, decay_all=recipe.decay_all, rules=self.rules)
         )
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"] * group["rate"]
-        frozen = [m for m in model.modules() if isinstance(m, _BatchNorm) and not _trained(m)]
         rate = Rate(bound("schedule", SCHEDULES, recipe.schedule))
         precision = PRECISIONS[recipe.precision]
-        gradients = Gradients(self.task.objective, self.format, recipe.parts, precision, frozen)
+        gradients = Gradients(
+            self.task.objective, self.format, recipe.parts, precision, recipe.recompute
+        )
         steps: list[Step] = [rate, gradients]
         if self.processes.count > 1:
             steps.append(Agree(self.processes))
+        if 0 < recipe.thaw < 1:
+            steps.insert(0, Thaw(body_of(model), recipe.thaw))
         if recipe.clip:
             steps.append(Clip(recipe.clip))
         steps.append(Update())
@@ -148,7 +175,14 @@ class Trainer:
         the run is changed.
         """
         kept = checkpoint.generators()
+        once = time.perf_counter()
+        for loader in (self.loader, self.val_loader):
+            if isinstance(loader, Features):
+                loader.compute()
+        once = time.perf_counter() - once
+        self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
         state = self.state(copy.deepcopy(self.model))
+        state.step = state.total - 1  # when everything learns
         times: list[float] = []
         for batch in self.loader.epoch(0):
             began = time.perf_counter()
@@ -172,7 +206,7 @@ class Trainer:
         validation = (time.perf_counter() - began) * here / max(1, pictures)
         self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
         checkpoint.set_generators(kept)
-        return Pace(statistics.median(times[1:] or times) + augmenting, validation)
+        return Pace(statistics.median(times[1:] or times) + augmenting, validation, once)
 
     def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Outcome:
         """Train to the end, from the last checkpoint where there is one; the answers of the
@@ -256,11 +290,6 @@ class Trainer:
         """The names of the validation pictures, or their numbers."""
         known = getattr(self.val, "names", None)
         return tuple(known) if known is not None else tuple(str(i) for i in range(len(self.val)))
-
-
-def _trained(module: nn.Module) -> bool:
-    """Whether it has parameters and they are trained; a norm without any keeps its own ways."""
-    return all(p.requires_grad for p in module.parameters())
 
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}

@@ -56,6 +56,16 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 RULE_WORDS = ("match", "freeze", "rate", "decay")
 
 
+def freeze(module: nn.Module, rules: Iterable[Mapping[str, Any]]) -> None:
+    """Take `requires_grad` from what the rules freeze; the later of two rules wins."""
+    named = dict(module.named_parameters())
+    checked = [_checked(rule, named) for rule in rules]
+    for name, parameter in named.items():
+        said = [rule["freeze"] for rule in checked if "freeze" in rule and _holds(rule, name)]
+        if said and said[-1]:
+            parameter.requires_grad_(False)
+
+
 def groups(
     module: nn.Module,
     *,
@@ -72,17 +82,17 @@ def groups(
     later one wins word by word. Frozen parameters lose `requires_grad`. ValueError for a rule that
     matches nothing, an unknown word, or no parameter that is left to train.
     """
+    rules = tuple(rules)
+    freeze(module, rules)
     named = dict(module.named_parameters())
     checked = [_checked(rule, named) for rule in rules]
     found: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in named.items():
         kind = decay if decay_all or parameter.ndim > 1 else 0.0
-        words: dict[str, Any] = {"freeze": False, "rate": 1.0, "decay": kind}
+        words: dict[str, Any] = {"rate": 1.0, "decay": kind}
         for rule in checked:
-            if re.search(rule["match"], name):
-                words |= {word: value for word, value in rule.items() if word != "match"}
-        if words["freeze"]:
-            parameter.requires_grad_(False)
+            if _holds(rule, name):
+                words |= {word: rule[word] for word in words if word in rule}
         if parameter.requires_grad:
             found.setdefault((words["rate"], words["decay"]), []).append(parameter)
     if not found:
@@ -91,6 +101,10 @@ def groups(
         {"params": params, "weight_decay": weight_decay, "rate": rate}
         for (rate, weight_decay), params in found.items()
     ]
+
+
+def _holds(rule: Mapping[str, Any], name: str) -> bool:
+    return re.search(rule["match"], name) is not None
 
 
 def _checked(rule: Mapping[str, Any], names: Iterable[str]) -> Mapping[str, Any]:

@@ -65,6 +65,10 @@ class Recipe:
     """Longest gradient, over all parameters."""
     parts: int = 1
     """In how many parts a batch goes through the network, where memory is short."""
+    recompute: bool = False
+    """Keep only the inputs of blocks and compute the rest again in the backward pass: less memory,
+    a third to two thirds more time.
+    """
     precision: str = "float32"
     """float32, or bf16 by the framework's autocast."""
     nan: str = "rollback"
@@ -80,6 +84,15 @@ class Recipe:
     """
     retried: int | None = None
     """The batch that did not fit into memory, before it was halved."""
+
+    thaw: float = 0.0
+    """Share of the steps in which only the head learns: 0 none, 0.3 head first, then all, 1 all of
+    them, so that the features stay as they came.
+    """
+    layerwise: float = 1.0
+    """Factor on the rate from each row of the network to the one before it, away from the head."""
+    views: int | None = None
+    """Augmented forms of every picture, used in turns; None: a new one in every epoch."""
 
     seed: int = 0
     val: float = 0.2
@@ -106,7 +119,7 @@ class Recipe:
         for name in ("epochs", "batch", "parts"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be greater than 0")
-        for name in ("steps", "minutes", "threads", "patience", "processes"):
+        for name in ("steps", "minutes", "threads", "patience", "processes", "views"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value}: it must be greater than 0")
@@ -116,6 +129,12 @@ class Recipe:
             raise ValueError(f"val={self.val}: the held-out share lies between 0 and 1")
         if self.average is not None and not 0 < self.average < 1:
             raise ValueError(f"average={self.average}: the decay lies between 0 and 1")
+        if not 0 <= self.thaw <= 1:
+            raise ValueError(
+                f"thaw={self.thaw}: a share of the steps, 0 to 1; 1 trains the head only"
+            )
+        if not 0 < self.layerwise <= 1:
+            raise ValueError(f"layerwise={self.layerwise}: a factor between 0 and 1, such as 0.5")
         if self.workers < 0:
             raise ValueError(f"workers={self.workers}: 0 loads in the training process itself")
         for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS), ("nan", ON_NAN)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from hubel.data import Batch
+from hubel.training.recompute import recomputing
 from hubel.training.schedules import Schedule
 
 
@@ -62,8 +64,9 @@ class State:
 
     @property
     def lr(self) -> float:
-        """Learning rate of the first group."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """Learning rate now, without the factors that rules put on it."""
+        groups = self.optimizer.param_groups
+        return float(next(g["lr"] / g["rate"] for g in groups if g["rate"]))
 
     POSITION = (
         *("step", "counted", "best", "waited", "scale", "rollbacks", "seconds", "spent"),
@@ -147,24 +150,36 @@ class Gradients:
     format: torch.memory_format = torch.contiguous_format
     parts: int = 1
     precision: torch.dtype = torch.float32
-    frozen: Sequence[nn.Module] = ()
-    """Norms whose parameters are frozen: they keep the statistics they came with."""
+    recompute: bool = False
+    """Whether blocks compute their activations again instead of keeping them."""
 
     def __call__(self, state: State, batch: Batch) -> None:
         """Leave `state.loss`, a scalar, and the gradients."""
         state.model.train()
-        for module in self.frozen:
-            module.eval()
+        rest(state.model)
         device = next(state.model.parameters()).device
         pictures = batch.pictures.to(device, memory_format=self.format, non_blocking=True)
         targets = batch.targets.to(device, non_blocking=True)
         cast = torch.autocast(device.type, self.precision, self.precision != torch.float32)
         state.loss = torch.zeros((), device=device)
+        network = state.model.get_submodule("network") if self.recompute else None
         for x, y in zip(pictures.chunk(self.parts), targets.chunk(self.parts)):
-            with cast:
+            with cast, recomputing(network) if network else nullcontext():
                 loss = self.objective(state.model, x, y) * (len(y) / len(targets))
             loss.backward()
             state.loss += loss.detach()
+
+
+def rest(module: nn.Module) -> None:
+    """Parts of which every parameter is frozen work as in use: norms keep the statistics they came
+    with, nothing is dropped.
+    """
+    for child in module.children():
+        learns = [p.requires_grad for p in child.parameters()]
+        if learns and not any(learns):
+            child.eval()
+        else:
+            rest(child)
 
 
 @dataclass
@@ -194,8 +209,8 @@ class Average:
     step t.
 
     The averaged network is the one that is scored and shipped. The ramp of d forgets the first,
-    random weights sooner. Integer buffers are copied. Source: Polyak, Juditsky 1992; the ramp
-    as in Tan, Le 2019's released code.
+    random weights sooner. Integer buffers are copied, what is frozen stays. Source: Polyak,
+    Juditsky 1992; the ramp as in Tan, Le 2019's released code.
     """
 
     key = "average"
@@ -208,10 +223,10 @@ class Average:
     def __call__(self, state: State, batch: Batch) -> None:
         """Move the average towards the weights."""
         d = min(self.decay, (1 + state.step) / (10 + state.step))
-        average, now = tensors(self.model), tensors(state.model)
-        floats = [(a, b) for a, b in zip(average, now) if a.is_floating_point()]
+        moved = [(a, b) for a, b in zip(tensors(self.model), tensors(state.model)) if _moves(b)]
+        floats = [(a, b) for a, b in moved if a.is_floating_point()]
         torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], 1 - d)
-        for a, b in zip(average, now):
+        for a, b in moved:
             if not a.is_floating_point():
                 a.copy_(b)
 
@@ -227,3 +242,8 @@ class Average:
 def tensors(model: nn.Module) -> list[Tensor]:
     """Parameters, then buffers."""
     return [*model.parameters(), *model.buffers()]
+
+
+def _moves(tensor: Tensor) -> bool:
+    """Buffers, and parameters that learn; the average of a constant is that constant."""
+    return tensor.requires_grad or not isinstance(tensor, nn.Parameter)

@@ -16,6 +16,7 @@ from hubel.networks import specification
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
 from hubel.verbs.gather import opened, own_preprocess
+from hubel.verbs.origin import origin, seen
 
 
 def choose(
@@ -26,21 +27,31 @@ def choose(
     download: bool,
     changes: dict[str, Any],
 ) -> Recipe:
-    """The recipe, with the changes applied; `look` at the pictures decides what was not said."""
-    changes, left_open = _left_open(recipe, changes)
+    """The recipe, with the changes applied; `look` at the pictures decides what was not said.
+
+    With weights and no recipe it learns as `finetune` does. How pictures are seen comes with the
+    weights of a run or bundle, unless the recipe is a complete one.
+    """
+    (changes, left_open), asked = _left_open(recipe, changes), recipe
     if isinstance(recipe, str):
         recipe = recipes.load(recipe)
     if data is None and (recipe is None or not recipe.data):
         raise ValueError("no data: name a folder with a folder per class, or digits for a start")
     data = recipe.data if data is None and recipe else data
     named = network if isinstance(network, str) else ""
-    chosen, look = recipe, None
+    chosen, look, from_weights = recipe, None, {}
+    if changes.get("weights") and (asked is None or asked in recipes.PAGES):
+        from_weights = origin(changes["weights"])
     if chosen is None:
         page = recipes.of_network(named)
         if page is None:
             look = _look(data, changes, download)
             page = recipes.default(look)
         chosen = recipes.load(page)
+        if changes.get("weights"):
+            chosen = recipes.load("finetune").replace(**seen(chosen))
+    if from_weights:
+        chosen = _sized(chosen, from_weights["preprocess"].size).replace(**from_weights)
     if isinstance(network, nn.Module):
         chosen = chosen.replace(network=type(network).__name__, words={})
     elif named and named != chosen.network:
@@ -50,6 +61,8 @@ def choose(
         chosen = chosen.replace(words={**chosen.words, **words})
     if isinstance(data, tuple):
         own = own_preprocess(data)
+        if from_weights and chosen.seen.channels == own.channels:
+            own = replace(own, mean=chosen.seen.mean, std=chosen.seen.std)
         chosen = _sized(chosen, own.size).replace(preprocess=own, canvas=None)
     else:
         where = data.where if isinstance(data, Data) else data
@@ -67,6 +80,8 @@ def choose(
         changes = {"steps": None, **changes}
     elif "epochs" in changes:
         changes = {"steps": None, "minutes": None, **changes}
+    if "augment" in changes and not any(isinstance(s, Crop | Cut) for s in changes["augment"]):
+        changes = {"canvas": None, **changes}  # there is nothing to cut from a larger picture
     automatic = tuple(sorted({*chosen.automatic, *left_open} - {*changes, *given}))
     return chosen.replace(automatic=automatic, **changes)
 

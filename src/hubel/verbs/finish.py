@@ -156,7 +156,8 @@ def _golden(outcome: Outcome, gathered: Gathered) -> list[tuple[str, NDArray[np.
     order = np.argsort(outcome.truths, kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, min(GOLDEN, len(order))).round().astype(int)]
     if gathered.data is None:
-        return [(outcome.names[i], _Drawn(gathered.val)[i]) for i in chosen]
+        drawn = ((outcome.names[i], _Drawn(gathered.val)[i]) for i in chosen)
+        return [(name, x.repeat(3 // x.shape[2], axis=2)) for name, x in drawn]  # grey: three equal
     source = gathered.data.val
     place = {name: i for i, name in enumerate(source.names)}
     return [(outcome.names[i], read_picture(source.read(place[outcome.names[i]]))) for i in chosen]
@@ -168,7 +169,7 @@ def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[int]]:
     """
     pictures: list[Any] = []
     labels: list[int] = []
-    for batch in trainer.loader.epoch(0):
+    for batch in trainer.pictures.epoch(0):
         pictures.append(batch.pictures.float().round().clamp(0, 255).byte())
         labels += batch.targets.tolist()
         if len(labels) >= EXAMPLES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ from torch import nn
 
 from hubel.data import Data
 from hubel.networks import create
-from hubel.runtime.bundle import WEIGHTS
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss
@@ -29,6 +28,7 @@ from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.finish import finish, finish_folds
 from hubel.verbs.gather import Gathered, Own, gather
+from hubel.verbs.origin import weights_file
 from hubel.verbs.robust import begun, fit, note_job, same_data, settled
 from hubel.weights import load
 
@@ -45,6 +45,8 @@ class Plan:
     parameters: int
     pace: Pace
     per_epoch: int
+    told: tuple[str, ...] = ()
+    """What of the network learns, where it is not all of it alike."""
 
     @property
     def seconds(self) -> float:
@@ -72,6 +74,7 @@ class Plan:
             f"{len(gathered.val):,} to validate on, {len(gathered.classes)} classes ({split})",
             f"Left out  {len(gathered.findings)} pictures",
             f"Network   {recipe.network}: {self.parameters:,} parameters, recipe {recipe.recipe}",
+            *(f"Transfer  {sentence}" for sentence in self.told),
             f"Training  {recipe.steps:,} steps of {recipe.batch} pictures, "
             f"{(recipe.steps or 0) / self.per_epoch:.3g} epochs: about {duration(self.seconds)}",
         ]
@@ -129,7 +132,7 @@ def train(
         gathered = processes.in_turn(lambda: gather(chosen, named, classes, download, watching.say))
 
         def make(recipe: Recipe) -> Trainer:
-            return _trainer(recipe, gathered, module, loss, processes)
+            return _trainer(recipe, gathered, module, loss, processes, watching.say)
 
         if run:
             trainer = make(chosen)
@@ -203,7 +206,8 @@ def plan(
     trainer = settled(chosen, lambda recipe: _trainer(recipe, gathered, None, None), pictures)
     pace = trainer.pace()
     _freeze(trainer, pace)
-    return Plan(trainer.recipe, gathered, trainer.parameters, pace, trainer.loader.steps)
+    steps, told = trainer.loader.steps, tuple(trainer.told())
+    return Plan(trainer.recipe, gathered, trainer.parameters, pace, steps, told)
 
 
 def _announce(watching: Quiet, run: Run, trainer: Trainer, gathered: Gathered) -> None:
@@ -214,7 +218,7 @@ def _announce(watching: Quiet, run: Run, trainer: Trainer, gathered: Gathered) -
         f"{recipe.batch} from {len(gathered.train):,} pictures, {len(gathered.val):,} to validate "
         f"on, into {run.path}"
     )
-    for note in gathered.notes:
+    for note in (*trainer.told(), *gathered.notes):
         watching.say(note)
     if gathered.findings:
         first = gathered.findings[0]
@@ -230,6 +234,7 @@ def _trainer(
     module: nn.Module | None,
     loss: Loss | None,
     processes: Processes = ALONE,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Trainer:
     """The network under the recipe's seed, or one's own, and all that trains it."""
     task = Classify(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
@@ -238,14 +243,10 @@ def _trainer(
         count, channels = len(gathered.classes), recipe.seen.channels
         module = create(recipe.network, classes=count, channels=channels, **recipe.words)
     if recipe.weights:
-        load(module, weights_file(Path(recipe.weights)))
+        report = load(module, weights_file(Path(recipe.weights)))
+        new = f"; new: {', '.join(report.new)}" if report.new else ""
+        say(f"{len(report.matched)} tensors from {recipe.weights}{new}")
     return Trainer(recipe, task, module, gathered.train, gathered.val, processes)
-
-
-def weights_file(path: Path) -> Path:
-    """The file of weights in a run folder or a bundle, or the file itself."""
-    inside = (path / "bundle" / WEIGHTS, path / WEIGHTS)
-    return next((file for file in inside if file.is_file()), path)
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.golden import Replay, replay
+from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Predictor, load
 
 if TYPE_CHECKING:
-    from hubel.data import Data
+    from hubel.data import Data, Source
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Scores:
     bundle: str
     data: str
     split: str
+    views: str
     pictures: int
     top1: float
     top5: float
@@ -34,11 +36,16 @@ class Scores:
     left_out: dict[str, str]
 
 
+VIEWS = ("plain", "ten-crop", "dense")
+"""One look at a picture as it is prepared; ten crops; whole at three sizes. See tasks/crops.py."""
+
+
 def val(
     bundle: str | os.PathLike[str],
     data: Any = None,
     *,
     golden: bool = False,
+    views: str = "plain",
     batch: int = 32,
     engine_threads: int | None = None,
 ) -> Scores | Replay:
@@ -46,21 +53,24 @@ def val(
 
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
-    held out. Needs `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError
-    for a bundle or data that cannot be used.
+    held out. `views` is one of VIEWS; with more than one the probabilities are averaged. Needs
+    `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError for a bundle or
+    data that cannot be used.
     """
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
+    if views not in VIEWS:
+        raise unknown("views", views, VIEWS)
     predictor = load(bundle, threads=engine_threads)
-    return replay(predictor) if golden else score(predictor, data, batch)
+    return replay(predictor) if golden else score(predictor, data, batch, views)
 
 
-def score(predictor: Predictor, data: Any, batch: int) -> Scores:
-    """Send the validation pictures through the bundle's own engine."""
+def score(predictor: Predictor, data: Any, batch: int, views: str = "plain") -> Scores:
+    """Score the validation pictures under these views."""
     import numpy as np
 
     from hubel.analysis.errors import confusion, per_class, wilson
-    from hubel.data import Data, decode
+    from hubel.data import Data
     from hubel.tasks.outcome import Outcome
 
     opened = data if isinstance(data, Data) else held_out(data, predictor.bundle)
@@ -71,12 +81,9 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
             f"{opened.where} has classes that the bundle does not know: {', '.join(strange)}; "
             f"it knows {', '.join(classes)}"
         )
-    pictures, findings = decode(opened.val, predictor.bundle.preprocess)
+    pictures, findings, probabilities = seen(predictor, opened.val, batch, views)
     places = np.array([classes.index(name) for name in opened.classes])
     truths = places[np.asarray(pictures.targets)]
-    arrays = pictures.arrays  # uint8 (N, H, W, 1 or 3)
-    colour = np.broadcast_to(arrays, (*arrays.shape[:3], 3))  # grey: three equal channels
-    probabilities = predictor.probabilities(predictor.scores(colour, batch))  # (N, classes)
     own = probabilities[np.arange(len(truths)), truths]
     outcome = Outcome(
         names=tuple(pictures.names),
@@ -88,6 +95,7 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
         bundle=str(predictor.bundle.folder),
         data=str(opened.where),
         split=str(opened.split),
+        views=views,
         pictures=len(truths),
         top1=outcome.top1,
         top5=outcome.top5,
@@ -98,6 +106,57 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
         },
         left_out={finding.name: finding.message for finding in findings},
     )
+
+
+def seen(predictor: Predictor, source: Source, batch: int, views: str) -> tuple[Any, Any, Any]:
+    """Pictures of the source, those left out, and probabilities (N, classes).
+
+    Crops go through the bundle's own engine, whose graph takes one size; whole pictures of several
+    sizes through the network in torch.
+    """
+    import numpy as np
+
+    from hubel.data import decode
+    from hubel.tasks.crops import SCALES, canvas, ten_crop
+
+    way = predictor.bundle.preprocess
+    if views == "dense":
+        sizes = [canvas(way, scale) for scale in SCALES]
+        made = [decode(source, way, canvas=size) for size in sizes]
+        answers = _dense(predictor, [pictures.arrays for pictures, _ in made], batch)
+        return *made[0], answers
+    size = canvas(way) if views == "ten-crop" else None
+    pictures, findings = decode(source, way, canvas=size)
+    arrays = pictures.arrays  # uint8 (N, H, W, 1 or 3)
+    crops = [arrays]
+    if size:
+        crops = [way.bordered(crop) for crop in ten_crop(arrays, way.size)]
+    answers = [
+        predictor.probabilities(predictor.scores(np.broadcast_to(x, (*x.shape[:3], 3)), batch))
+        for x in crops  # grey: three equal channels
+    ]
+    return pictures, findings, np.mean(answers, axis=0)
+
+
+def _dense(predictor: Predictor, scales: list[Any], batch: int) -> Any:
+    """Pictures uint8 (N, H, W, C) of every scale, and mirrored -> probabilities (N, classes)."""
+    import numpy as np
+    import torch
+
+    from hubel.export.bundle import load_module
+    from hubel.tasks.crops import Dense
+
+    torch.set_num_threads(predictor.engine.threads)
+    model = Dense(load_module(predictor.bundle), predictor.bundle.preprocess)
+    answers = []
+    with torch.inference_mode():
+        for pictures in scales:
+            for start in range(0, len(pictures), batch):
+                x = torch.from_numpy(np.array(pictures[start : start + batch])).permute(0, 3, 1, 2)
+                both = [predictor.probabilities(model(v).numpy()) for v in (x, x.flip(3))]
+                answers.append(np.mean(both, axis=0))
+    per_scale = np.concatenate(answers).reshape(len(scales), -1, len(predictor.bundle.classes))
+    return per_scale.mean(axis=0)
 
 
 def held_out(where: Any, bundle: Bundle) -> Data:
