@@ -29,6 +29,7 @@ PUBLIC = {
     "gradients": "hubel.verbs.gradients",
     "invariance": "hubel.verbs.invariance",
     "catalogue": "hubel.analysis.catalogue",
+    "published": "hubel.weights.rows",
     "show": "hubel.verbs.show",
     "layer": "hubel.verbs.layer",
     "doctor": "hubel.verbs.doctor",
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from hubel.verbs.train import plan as plan
     from hubel.verbs.train import train as train
     from hubel.verbs.val import val as val
+    from hubel.weights.rows import published as published
 
 
 def __getattr__(name: str) -> Any:

@@ -5,14 +5,19 @@ installed.
 from __future__ import annotations
 
 import importlib.util
+import os
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
 from torch.library import Library
 
 from hubel import networks
-from hubel.weights import load
+from hubel.runtime.files import write_whole
+from hubel.weights import load, loading
+from hubel.weights.rows import lines
+from hubel.weights.spelling import pairing_hashes
 
 OPERATORS = ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d")
 
@@ -66,15 +71,25 @@ def shake(model: torch.nn.Module, seed: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("library", ["torchvision", "timm"])
-def test_outputs_equal(peers, library, capsys):
-    far = []
+def test_outputs_equal(peers, library, capsys, monkeypatch):
+    """From tensors sorted by name, as .safetensors has them.
+
+    What was compared is what pairings.csv says; HUBEL_ACCEPT=1 writes its lines anew.
+    """
+    far: list[str] = []
+    pairings: list[tuple[str, ...]] = []
+    monkeypatch.setattr(
+        loading,
+        "check_pairing",
+        lambda name, body, where: pairings.append((name, library, *pairing_hashes(body))),
+    )
     for name, construct in peers[library].items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = construct().eval()
         shake(model, seed=len(name))
         ours = networks.create(name).eval()
-        report = load(ours, model.state_dict())
+        report = load(ours, dict(sorted(model.state_dict().items())))
         new = [name for name in report.new if not name.startswith("aux.")]
         if new or report.skipped:
             far.append(f"{name}: {report}")
@@ -82,9 +97,8 @@ def test_outputs_equal(peers, library, capsys):
         side = ours.spec.size
         sizes = [(side, side), (side - 32, side + 32)]
         if library == "timm" and name.startswith("vgg"):
-            sizes = sizes[
-                :1
-            ]  # at other sizes timm slides the dense head instead of resizing the map
+            # at other sizes timm slides the dense head instead of resizing the map
+            sizes = sizes[:1]
         for height, width in sizes:
             x = torch.randn(1, 3, height, width)
             with torch.inference_mode():
@@ -95,6 +109,14 @@ def test_outputs_equal(peers, library, capsys):
     with capsys.disabled():
         print(f"\n{library}: compared {len(peers[library])} names")
     assert not far, "\n".join(far)
+    known = [tuple(line.values()) for line in lines("pairings.csv")]
+    if os.environ.get("HUBEL_ACCEPT"):
+        others = [line for line in known if line[1] != library]
+        table = [("network", "library", "keys", "pairs"), *sorted({*others, *pairings})]
+        path = Path(loading.__file__).with_name("pairings.csv")
+        write_whole(path, "".join(f"{','.join(line)}\n" for line in table))
+    else:
+        assert {*pairings} == {line for line in known if line[1] == library}
 
 
 @pytest.mark.slow

@@ -12,24 +12,42 @@ import typer
 
 if TYPE_CHECKING:
     from hubel.analysis.catalogue import Accuracy, Entry
+    from hubel.weights import Weights
 
 
 def networks(
     pattern: Annotated[
         str, typer.Argument(help="A shell pattern ('resnet*') or a part of a name.")
     ] = "*",
+    weights: Annotated[
+        bool, typer.Option("--weights", help="List the published weights of these networks.")
+    ] = False,
+    licence: Annotated[
+        str, typer.Option(help="With --weights: a licence, or permissive (any use allowed).")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page: accuracy, size, years, all sortable."),
     ] = None,
 ) -> None:
-    """List the networks: paper, parameters, MACs, published accuracy."""
+    """List the networks: paper, parameters, MACs, published accuracy; or their weights."""
     import json
     from dataclasses import asdict
 
     from hubel.analysis.catalogue import catalogue
 
+    if weights:
+        from hubel.weights import listed
+
+        if html:
+            raise typer.BadParameter("--html is of the networks; leave out --weights")
+        rows = listed(pattern, licence)
+        text = json.dumps([row.to_dict() for row in rows], indent=1)
+        print(text if as_json else "\n".join(_weights(rows)))
+        return
+    if licence:
+        raise typer.BadParameter("--licence is of weights; add --weights")
     found = catalogue(pattern)
     if html:
         from hubel.report.catalogue import write_catalogue
@@ -66,6 +84,24 @@ def _table(found: Sequence[tuple[Entry, Accuracy | None]]) -> list[str]:
         f"{len(found)} networks. MACs of one picture at the published size. Accuracy: top-1 of the",
         "validation pictures in percent, of the paper (and how it was asked) and of published",
         "weights; --json says which weights, and top-5.",
+    ]
+
+
+def _weights(rows: Sequence[Weights]) -> list[str]:
+    """Published weights, with what decides between them."""
+    width = max(len(row.name) for row in rows)
+    lines = [f"{'weights':<{width}}  {'top-1':>5}  {'input':>5}  {'outputs':>7}  licence", ""]
+    for row in rows:
+        side = row.preprocess.size[0]
+        lines.append(
+            f"{row.name:<{width}}  {_percent(row.top1):>5}  {side:>5}  {row.outputs or 'none':>7}  "
+            f"{row.licence}"
+        )
+    return [
+        *lines,
+        "",
+        f"{len(rows)} weights. Top-1 on ImageNet-1k in percent as published, where it is known;",
+        "1000 outputs are its classes. hubel.create(NETWORK, weights=NAME) fetches them once.",
     ]
 
 

@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from hubel.data.cache import cache_folder
 from hubel.data.types import Finding, Sample, Source
 from hubel.pictures import Preprocess, preprocess_many
+from hubel.runtime.cache import cache_folder
 from hubel.runtime.files import write_whole
 from hubel.runtime.machine import cores
 

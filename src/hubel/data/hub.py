@@ -6,16 +6,14 @@ The network is used only where `download` was asked for.
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import os
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hubel.data.cache import cache_folder
 from hubel.data.layout import SPLITS
-from hubel.runtime.files import sha256, write_whole
+from hubel.runtime.cache import cache_folder
+from hubel.runtime.hub import fetch_from_hub, noted
 from hubel.runtime.names import unknown
 
 NAMES = {
@@ -25,9 +23,6 @@ NAMES = {
     "fashion_mnist": "zalando-datasets/fashion_mnist",
 }
 """Short names -> the hub's."""
-
-FACTS = "hubel.json"
-"""Beside the files of a data set from the hub, written last: where they are from, their hashes."""
 
 _CONVERTED = "refs/convert/parquet"  # where the hub keeps the parquet it makes of other formats
 
@@ -51,7 +46,7 @@ def find(name: str, download: bool) -> tuple[Path, str]:
         if not download:
             remedy = f"add --download to fetch it from the hub ({repository}), or give a folder"
             raise ValueError(f"the data set {name} is not on this machine; {remedy}")
-        facts = _fetch(repository, folder)
+        facts = fetch_from_hub(repository, "dataset", folder, lambda api: _listing(api, repository))
     return folder, facts["licence"]
 
 
@@ -77,54 +72,12 @@ def _no_such_path(name: str) -> ValueError:
 
 def _whole(folder: Path) -> dict[str, Any] | None:
     """The facts of a data set that was fetched to the end and is still there."""
+    facts = noted(folder)
     try:
-        facts = json.loads((folder / FACTS).read_text("utf-8"))
-        sizes = {name: (folder / name).stat().st_size for name in facts["files"]}
-    except (OSError, ValueError):
+        sizes = {name: (folder / name).stat().st_size for name in facts["files"]} if facts else {}
+    except OSError:
         return None
-    return facts if all(facts["files"][name]["size"] == sizes[name] for name in sizes) else None
-
-
-def _fetch(repository: str, folder: Path) -> dict[str, Any]:
-    """Fetch the parquet files, check each against the hash that the hub names, and note it."""
-    try:
-        from huggingface_hub import HfApi, hf_hub_download
-    except ImportError:
-        raise ValueError("the hub's client is missing; pip install 'hubel[train]'") from None
-    endpoint = os.environ.get("HF_ENDPOINT")
-    try:
-        info, files = _listing(HfApi(endpoint=endpoint), repository)
-        for file in files:
-            path = folder / file.rfilename
-            if _is_promised(path, file):
-                continue
-            path.unlink(missing_ok=True)  # the client takes what lies there for its own
-            hf_hub_download(
-                repository,
-                file.rfilename,
-                repo_type="dataset",
-                revision=info.sha,
-                local_dir=folder,
-                endpoint=endpoint,
-            )
-            if not _is_promised(path, file):
-                path.unlink()
-                rule = "not the bytes that the hub promised; fetch it again"
-                raise ValueError(f"{file.rfilename}: {rule}")
-    except ValueError:
-        raise
-    except Exception as error:  # the client lets its transport's errors through, whatever they are
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        remedy = "check the name and the connection; what is complete is kept for the next try"
-        raise ValueError(f"{repository} cannot be fetched ({reason}); {remedy}") from error
-    licence = str((info.card_data or {}).get("license") or "")
-    kept = {
-        file.rfilename: {"sha256": sha256(folder / file.rfilename), "size": file.size}
-        for file in files
-    }
-    facts = {"repository": repository, "revision": info.sha, "licence": licence, "files": kept}
-    write_whole(folder / FACTS, json.dumps(facts, indent=1))
-    return facts
+    return facts if facts and all(facts["files"][n]["size"] == sizes[n] for n in sizes) else None
 
 
 def _listing(api: Any, repository: str) -> tuple[Any, list[Any]]:
@@ -149,13 +102,3 @@ def _listing(api: Any, repository: str) -> tuple[Any, list[Any]]:
                 f"{repository}: the file name {file.rfilename!r} leads elsewhere; refused"
             )
     return info, files
-
-
-def _is_promised(path: Path, file: Any) -> bool:
-    """Whether the file is there with the hash that the hub names."""
-    if not path.is_file():
-        return False
-    if file.lfs:
-        return sha256(path) == file.lfs.sha256
-    content = path.read_bytes()  # small, and known by git's hash
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == file.blob_id

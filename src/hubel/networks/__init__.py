@@ -22,7 +22,7 @@ from hubel.networks.network import Network
 from hubel.networks.spec import Spec, Stage, make, row, words_of
 from hubel.ops.account import Account, Row, account
 from hubel.runtime.names import unknown
-from hubel.weights import load
+from hubel.weights.loading import load, outputs_of
 
 __all__ = [
     "FAMILIES", "VARIANTS", "Account", "Network", "Row", "Spec", "Stage", "account", "create",
@@ -72,17 +72,18 @@ def create(
 
     `classes` and `channels` replace the published number of logits and of picture channels.
     `weights` is a state dict or a file (.safetensors, .pth), in Hubel's, torchvision's or timm's
-    spelling. `words` are the ablation words of the family (`specification`). `name` may also be
-    "package.module:build", a function of one's own that gives a module or a Spec; it gets what was
-    given here.
+    spelling, or a name of `hubel networks --weights`, which also says the classes; the report of
+    the load is `network.loaded`. `words` are the ablation words of the family (`specification`).
+    `name` may also be "package.module:build", a function of one's own that gives a module or a
+    Spec; it gets what was given here.
 
-    Raises ValueError for names, words and counts that make no sense, and for weights that do not
-    fit.
+    Raises ValueError for names, words and counts that make no sense, and weights that do not fit.
     """
     if ":" in name:
         given = {"classes": classes, "channels": channels}
         network = _own(name, {k: v for k, v in given.items() if v is not None} | words)
     else:
+        classes = outputs_of(weights) if classes is None else classes
         spec = specification(name, **words).given(classes=classes, channels=channels)
         network = Network(spec)
     if weights is not None:

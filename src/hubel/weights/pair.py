@@ -38,7 +38,7 @@ def by_position(
 ) -> Pairing:
     """Equal places. Raises ValueError with the first pair that differs in kind or in shape."""
     auxiliary = [key for key in given if key.lower().startswith("aux")]
-    main = in_order([key for key in given if key not in auxiliary])
+    main = [key for key in given if key not in auxiliary]
     body = [name for name in own if not name.startswith(tuple(head))]
     tail = [name for name in own if name.startswith(head[0])]
     count = len(main) - len(tail)
@@ -62,20 +62,6 @@ def by_position(
         if len(names) == len(keys) and all(fit):
             pairing.update(zip(names, keys))
     return pairing
-
-
-def in_order(keys: list[str]) -> list[str]:
-    """torchvision's RegNet writes a projection in front of its body: here it comes behind."""
-    bodies = {key.partition(".f.")[0] for key in keys if ".f." in key}
-    ordered: list[str] = []
-    late: list[str] = []
-    for key in keys:
-        block, projection, _ = key.partition(".proj.")
-        if late and not key.startswith(f"{late[0].partition('.proj.')[0]}."):
-            ordered += late
-            late = []
-        (late if projection and block in bodies else ordered).append(key)
-    return ordered + late
 
 
 def _is_head(key: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hubel.weights.download import fetch
 from hubel.weights.pair import Pairing, by_name, by_position
+from hubel.weights.rows import Weights, meant
+from hubel.weights.spelling import check_pairing, ordered
 
 THRESHOLD = 0.9  # the share of the body's numbers that has to come from the source
+SHOWN = 4  # of the names that a report's line says
 
 # What training programs wrap around a state dict, the averaged weights first.
 WRAPPERS = ("state_dict_ema", "model_ema", "ema", "state_dict", "model", "network", "net")
+OLD_DENSENET = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.([12])(?=\.)")  # of files until 2018
 PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "network.", "net.")
 
 
@@ -28,26 +34,36 @@ class Report:
     new: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"matched {len(self.matched)} tensors"]
+        """One line: counts, and the names where something is left over."""
+        parts = [f"matched {len(self.matched)} tensors"]
         for what, names in (("skipped", self.skipped), ("new", self.new)):
-            if names:
-                lines.append(f"{what}: {', '.join(names)}")
-        return "\n".join(lines)
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            parts += [f"{what}: {', '.join(names[:SHOWN])}{more}"] if names else []
+        return "; ".join(parts)
 
 
-def load(network: nn.Module, source: Mapping[str, Any] | str | Path) -> Report:
+def load(network: nn.Module, source: Mapping[str, Any] | str | Path | Weights) -> Report:
     """Put published tensors into a network; its head stays new where the classes differ.
 
-    `source` is a state dict or a file (.safetensors, or .pth read with weights_only). Names may be
-    the network's own; otherwise tensors are paired by position, which is how torchvision and timm
-    spell the same networks. Wrappers (`state_dict`, `model_ema`, ...) and prefixes (`module.`) are
-    taken off, and a first convolution of another number of picture channels is summed or repeated.
+    `source` is a state dict, a file (.safetensors, or .pth read with weights_only), or published
+    weights ("timm/resnet50.tv_in1k"), which are fetched where they are not in the cache. Names may
+    be the network's own; otherwise tensors are paired by position, which is how torchvision and
+    timm spell the same networks. Wrappers (`state_dict`, `model_ema`, ...) and prefixes (`module.`)
+    are taken off, and a first convolution of another number of picture channels is summed or
+    repeated. The report is kept as `network.loaded`.
 
-    Raises ValueError for files that cannot be read, for weights of another network, with the first
-    tensor that differs, and for weights that hold NaN.
+    Raises ValueError for files that cannot be had or read, for weights of another network, with the
+    first tensor that differs, and for weights that hold NaN.
     """
-    where = "the given weights" if isinstance(source, Mapping) else str(source)
-    tensors = unwrapped(source if isinstance(source, Mapping) else read(Path(source)), where)
+    weights = meant(source)
+    if weights is not None:
+        _check_name(network, weights)
+        where, content = weights.name, read(fetch(weights))
+    elif isinstance(source, Mapping):
+        where, content = "the given weights", source
+    else:
+        where, content = str(source), read(Path(str(source)))
+    tensors = unwrapped(content, where)
     own = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     given = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
     bad = [name for name, x in given.items() if x.is_floating_point() and not x.isfinite().all()]
@@ -55,7 +71,7 @@ def load(network: nn.Module, source: Mapping[str, Any] | str | Path) -> Report:
         raise ValueError(f"{where}: {bad[0]} holds NaN or infinity; these weights are broken")
     head = head_of(network)
     named = len(own.keys() & given.keys()) >= len(given) // 2
-    pairing: Pairing = (by_name if named else by_position)(own, given, head, where)
+    pairing = (by_name if named else _by_order)(own, given, head, where)
     body = [name for name in own if not name.startswith(head)]
     found = sum(own[name].numel() for name in body if name in pairing)
     share = found / max(1, sum(own[name].numel() for name in body))
@@ -64,31 +80,71 @@ def load(network: nn.Module, source: Mapping[str, Any] | str | Path) -> Report:
             f"{where}: only {share:.0%} of the network's numbers are there and {THRESHOLD:.0%} are "
             "needed; are these the weights of another network?"
         )
+    spec: Any = getattr(network, "spec", None)
+    if spec is not None and not named and not spec.words.keys() - {"eps"}:
+        check_pairing(spec.name, {name: pairing[name] for name in body}, where)
     with torch.no_grad():
         for name, key in pairing.items():
             own[name].copy_(fitted(given[key], own[name]))
-    _take_eps(network, next(iter(given)))
+    _take_eps(network, given)
     used = set(pairing.values())
-    return Report(
+    report: Any = Report(
         tuple(pairing),
         tuple(key for key in given if key not in used),
         tuple(name for name in own if name not in pairing),
     )
+    network.loaded = report
+    return report
 
 
-def _take_eps(network: nn.Module, key: str) -> None:
+def outputs_of(source: Any) -> int | None:
+    """How many logits published weights give; None for other sources, and for a file of no head."""
+    weights = meant(source)
+    return weights.outputs or None if weights else None
+
+
+def _check_name(network: nn.Module, weights: Weights) -> None:
+    """Equal tensors may mean another function (padding, stride), so the name has to be the same."""
+    name = getattr(getattr(network, "spec", None), "name", "") or weights.network
+    if name != weights.network:
+        raise ValueError(
+            f"{weights.name} are weights of {weights.network}, not of {name}; create that network"
+        )
+
+
+def _by_order(
+    own: Mapping[str, Tensor], given: Mapping[str, Tensor], head: Sequence[str], where: str
+) -> Pairing:
+    """Equal places, in the order that the names tell, else in that of the source."""
+    order, sorted_by_name = ordered(given), list(given) == sorted(given)
+    if order is None and sorted_by_name:
+        raise ValueError(
+            f"{where}: the tensors come sorted by name, as .safetensors keeps them, and the names "
+            "are of no known network; give them in the network's order, as a .pth file has them"
+        )
+    if order is not None:
+        try:
+            return by_position(own, {key: given[key] for key in order}, head, where)
+        except ValueError:
+            if sorted_by_name:
+                raise
+    return by_position(own, given, head, where)
+
+
+def _take_eps(network: nn.Module, keys: Iterable[str]) -> None:
     """The norm eps that belongs to the spelling of the keys, where two libraries share a name.
 
     A network whose eps was asked for by word keeps it.
     """
     spec: Any = getattr(network, "spec", None)
-    eps = spec.facts.get("eps", {}).get(key.partition(".")[0]) if spec is not None else None
-    if eps is None or "eps" in spec.words:
+    if spec is None or "eps" in spec.words:
         return
-    for part in network.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.eps = eps
-    network.spec = spec.swap(eps=eps)
+    spelled = {key.partition(".")[0] for key in keys}
+    for part, eps in spec.facts.get("eps", {}).items():
+        if part in spelled:
+            for norm in (x for x in network.modules() if isinstance(x, nn.BatchNorm2d)):
+                norm.eps = eps
+            network.spec = spec.swap(eps=eps)
 
 
 def head_of(network: nn.Module) -> tuple[str, ...]:
@@ -140,4 +196,4 @@ def unwrapped(content: Any, where: str) -> dict[str, Tensor]:
         )
     while prefix := next((p for p in PREFIXES if all(k.startswith(p) for k in tensors)), ""):
         tensors = {key.removeprefix(prefix): x for key, x in tensors.items()}
-    return tensors
+    return {OLD_DENSENET.sub(r"\1\2", key): x for key, x in tensors.items()}

@@ -8,6 +8,9 @@ from safetensors.torch import save_file
 
 from hubel import networks
 from hubel.weights import load
+from hubel.weights import spelling as spellings
+from tests.weights import spelled as libraries
+from tests.weights.spelled import sorted_by_name, tensors
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,88 @@ def test_a_shape_that_almost_fits(source, spelling):
     state[key] = torch.zeros(5, *state[key].shape[1:])
     with pytest.raises(ValueError, match="does not fit the network's"):
         load(networks.create("resnet14"), state)
+
+
+def published_form(name: str, keys: list[str], **words) -> tuple[torch.nn.Module, dict]:
+    """A network by chance, and its tensors under a library's names."""
+    torch.manual_seed(1)
+    network = networks.create(name, **words)
+    own = tensors(network)
+    last = sorted(own, key=lambda name: name.startswith("head."))  # auxiliary heads stand before it
+    return network, {key: own[name] for key, name in zip(keys, last, strict=True)}
+
+
+def equal(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    theirs = tensors(b)
+    return all(torch.equal(x, theirs[name]) for name, x in tensors(a).items())
+
+
+@pytest.mark.parametrize("wrap", [dict, sorted_by_name])
+@pytest.mark.parametrize("dot", ["", "."])
+def test_old_names_of_densenet(wrap, dot):
+    network, state = published_form("densenet121", libraries.densenet121(dot))
+    assert equal(networks.create("densenet121", weights=wrap(state)), network)
+
+
+def test_auxiliary_heads_in_the_middle():
+    network, state = published_form("googlenet", libraries.googlenet())
+    order = [k for k in state if "aux" not in k]
+    moved = {k: state[k] for k in order[:200]} | {k: state[k] for k in state if "aux" in k}
+    moved |= {k: state[k] for k in order[200:]}
+    for given in (state, sorted_by_name(state), moved):
+        loaded = networks.create("googlenet", weights=given)
+        assert not loaded.loaded.new
+        assert not loaded.loaded.skipped
+        assert equal(loaded, network)
+
+
+def test_without_auxiliary_heads():
+    _, state = published_form("googlenet", libraries.googlenet())
+    plain = sorted_by_name({k: x for k, x in state.items() if "aux" not in k})
+    loaded = networks.create("googlenet", weights=plain)
+    assert all(name.startswith("aux.") for name in loaded.loaded.new)
+    assert len(loaded.loaded.new) == 18
+    assert "and 14 more" in str(loaded.loaded)
+    assert torch.equal(loaded.head[0][0][-1].weight, state["fc.weight"])
+
+
+def test_without_a_head_and_sorted_by_name():
+    _, state = published_form("resnet18", libraries.resnet18())
+    body = sorted_by_name({k: x for k, x in state.items() if not k.startswith("fc.")})
+    loaded = networks.create("resnet18", classes=5, weights={"state_dict": body})
+    assert all(name.startswith("head.") for name in loaded.loaded.new)
+    assert torch.equal(loaded.stages[3][1].body[0].conv.weight, state["layer4.1.conv1.weight"])
+
+
+def test_the_spelling_says_the_eps():
+    network, state = published_form("efficientnet_b5", libraries.efficientnet_b5())
+    assert network.stem[0][0].norm.eps == 1e-3  # torchvision's
+    load(network, sorted_by_name(state))
+    assert network.stem[0][0].norm.eps == 1e-5
+    assert network.spec.words == {"eps": 1e-5}
+    asked = networks.create("efficientnet_b5", eps=1e-3, weights=state)
+    assert asked.stem[0][0].norm.eps == 1e-3
+
+
+def test_sorted_by_name_under_unknown_names(source):
+    with pytest.raises(ValueError, match=r"sorted by name, as \.safetensors keeps them"):
+        load(networks.create("resnet14"), sorted_by_name(spelled(source)))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "googlenet", "efficientnet_b5"])
+def test_the_names_are_those_that_were_compared(name):
+    keys = [key for key in getattr(libraries, name)() if "aux" not in key]
+    body = {key: key for key in keys[:-2]}
+    assert (name, spellings.pairing_hashes(body)[0]) in spellings._known()
+
+
+def test_another_pairing_than_the_compared_one_is_refused():
+    _, state = published_form("resnet18", libraries.resnet18())
+    network = networks.create("resnet18")
+    parts = network.stages[1][1].body._modules  # two convolutions of one shape change places
+    parts["0"] = parts.pop("0")
+    with pytest.raises(ValueError, match="would go to other places of resnet18 than when the"):
+        load(network, state)
 
 
 def test_weights_of_another_network(source):
