@@ -30,6 +30,7 @@ PUBLIC = {
     "invariance": "hubel.verbs.invariance",
     "catalogue": "hubel.analysis.catalogue",
     "published": "hubel.weights.rows",
+    "Weights": "hubel.weights.rows",
     "show": "hubel.verbs.show",
     "layer": "hubel.verbs.layer",
     "doctor": "hubel.verbs.doctor",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from hubel.verbs.train import plan as plan
     from hubel.verbs.train import train as train
     from hubel.verbs.val import val as val
+    from hubel.weights.rows import Weights as Weights
     from hubel.weights.rows import published as published
 
 

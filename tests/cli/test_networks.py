@@ -36,6 +36,27 @@ def test_a_mistake(hubel):
     assert "did you mean 'resnet50'" in said.err
 
 
+def test_weights(hubel):
+    lines = hubel("networks", "resnet50", "--weights", "--licence", "permissive").out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "torchvision/resnet50.IMAGENET1K_V2         80.86    224     1000  bsd-3-clause" in lines
+    assert not any("cc-by-nc" in line for line in lines)
+    (told,) = json.loads(hubel("networks", "timm/vgg11.*", "--weights", "--json").out)
+    assert (told["network"], told["preprocess"]["size"]) == ("vgg11", [224, 224])
+
+
+def test_weights_that_are_not_there(hubel):
+    said = hubel("networks", "--weights", "--licence", "gpl")
+    assert (said.code, said.out) == (2, "")
+    assert "permissive" in said.err
+    assert hubel("networks", "plain34", "--weights").code == 2
+    assert "add --weights" in hubel("networks", "--licence", "mit").err
+
+
+def test_weights_need_no_torch():
+    assert not imported(COMMAND, "networks", "--weights") & set(HEAVY)
+
+
 def test_it_needs_no_torch():
     assert not imported(COMMAND, "networks") & {*HEAVY, *RUNTIME}
     assert not imported("import hubel; hubel.catalogue('vgg*')") & {*HEAVY, *RUNTIME}

@@ -103,7 +103,7 @@ def test_what_weights_are_meant(tmp_path, monkeypatch):
     row = published("timm/resnet18.tv_in1k")
     assert meant(row.name) is meant(row) is row
     assert meant({}) is meant("x.pth") is None
-    with pytest.raises(ValueError, match="did you mean 'timm/resnet18.tv_in1k'"):
+    with pytest.raises(ValueError, match=r"did you mean 'timm/resnet18\.tv_in1k'"):
         meant("timm/resnet18.tv_in1")
     monkeypatch.chdir(tmp_path)
     (tmp_path / row.name).mkdir(parents=True)

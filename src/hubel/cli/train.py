@@ -22,7 +22,9 @@ def train(
         typer.Option(metavar="WORD=VALUE", help="A word of the family: act=gelu; repeatable."),
     ] = None,
     weights: str | None = typer.Option(
-        None, help="Start from these weights: a file, a run folder or a bundle."
+        None,
+        help="Start from these weights: a file, a run folder, a bundle, or a name such as "
+        "timm/resnet18.a1_in1k (see hubel networks --weights), which is fetched once.",
     ),
     freeze: Annotated[
         list[str] | None,
@@ -96,7 +98,6 @@ def train(
     """Train on pictures; leaves a run folder with a report and a bundle."""
     import json
     import os
-    from pathlib import Path
     from typing import Any
 
     from hubel.training.loop import Rhythm, Stopped
@@ -126,6 +127,7 @@ def train(
         "network": network,
         "recipe": recipe,
         "labels": labels,
+        "weights": weights,
     }
     if batch not in (None, "auto"):
         try:
@@ -136,8 +138,6 @@ def train(
         from hubel.verbs.show import ablation_words
 
         options["words"] = ablation_words(network or "", word)
-    if weights:
-        options["weights"] = str(Path(weights).resolve())
     if freeze:
         options["rules"] = tuple({"match": expression, "freeze": True} for expression in freeze)
     given = {name: value for name, value in options.items() if value is not None}

@@ -47,13 +47,15 @@ def write_bundle(
     scores: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     calibration: Mapping[str, Any] = UNCALIBRATED,
+    licences: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the bundle of a classifier: (N, channels, H, W), normalized -> logits (N, classes).
 
     `network` is what networks.create takes: name, words, classes, channels. `golden` are a few real
     pictures as (name, uint8 (H, W, 3)) before preprocessing. `training`, `scores` and `data` (name,
-    licence, fingerprint) are facts to keep; `calibration` has the temperature that divides the
-    logits and the method that found it. The module itself stays as it is.
+    licence, fingerprint) are facts to keep, `licences` those of what it was made from besides the
+    data ({"weights": "mit"}); `calibration` has the temperature that divides the logits and the
+    method that found it. The module itself stays as it is.
 
     The bundle is written beside its place, its golden pictures are replayed on ONNX Runtime, and
     only then it takes the name; an older bundle of that name gives way, any other folder is left
@@ -77,7 +79,11 @@ def write_bundle(
             "preprocess": preprocess.to_dict(),
             "calibration": dict(calibration),
             "thresholds": {},
-            "licences": {"hubel": "Apache-2.0", "data": (data or {}).get("licence") or "unknown"},
+            "licences": {
+                "hubel": "Apache-2.0",
+                "data": (data or {}).get("licence") or "unknown",
+                **(licences or {}),
+            },
             "data": dict(data or {}),
             "training": dict(training or {}),
             "scores": dict(scores or {}),

@@ -12,7 +12,7 @@ from torch import nn
 
 from hubel.data import Batch
 from hubel.training.steps import State
-from hubel.weights.load import head_of
+from hubel.weights.loading import head_of
 
 
 def rows(network: nn.Module) -> tuple[list[str], list[str]]:

@@ -16,7 +16,7 @@ from hubel.networks import specification
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
 from hubel.verbs.gather import opened, own_preprocess
-from hubel.verbs.origin import origin, seen
+from hubel.verbs.origin import located, origin, seen
 
 
 def choose(
@@ -40,6 +40,8 @@ def choose(
     data = recipe.data if data is None and recipe else data
     named = network if isinstance(network, str) else ""
     chosen, look, from_weights = recipe, None, {}
+    if changes.get("weights"):
+        changes["weights"] = located(changes["weights"])
     if changes.get("weights") and (asked is None or asked in recipes.PAGES):
         from_weights = origin(changes["weights"])
     if chosen is None:

@@ -29,6 +29,7 @@ from hubel.training.fit import Trainer
 from hubel.training.folds import Folds, together
 from hubel.training.run import Run
 from hubel.verbs.gather import Gathered
+from hubel.verbs.origin import licence
 
 GOLDEN = 6
 EXAMPLES = 48
@@ -133,6 +134,7 @@ def _bundle(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) ->
             "channels": trainer.task.preprocess.channels,
         },
         golden=_golden(outcome, gathered),
+        licences={"weights": licence(recipe.weights)} if recipe.weights else {},
         training={
             "recipe": recipe.to_dict(),
             "epochs": last["epoch"],

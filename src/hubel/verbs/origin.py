@@ -1,12 +1,15 @@
-"""What a run or a bundle says about its weights: the network, and how it sees pictures."""
+"""What is known of weights to start from: their network, how it sees pictures, their licence."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hubel.networks import specification
 from hubel.runtime.bundle import WEIGHTS, Bundle
 from hubel.training.recipe import Recipe
+from hubel.weights.rows import meant
 
 SEEN = ("network", "words", "preprocess", "canvas", "augment")
 """Fields of a recipe about what is seen; the others are about how it is learnt."""
@@ -20,9 +23,14 @@ def seen(recipe: Recipe) -> dict[str, Any]:
 def origin(weights: str) -> dict[str, Any]:
     """These fields as the weights of a run or a bundle were trained with; {} for a bare file.
 
-    A bundle of other hands may not say how pictures were augmented: then the recipe does.
+    A bundle of other hands and published weights do not say how pictures were augmented: then the
+    recipe does. Published weights that are scored on larger pictures get the network's own size.
     """
-    path = Path(weights)
+    row, path = meant(weights), Path(weights)
+    if row is not None:
+        side = min(*row.preprocess.size, specification(row.network).size)
+        preprocess = replace(row.preprocess, size=(side, side))
+        return {"network": row.network, "words": {}, "preprocess": preprocess}
     if not path.is_dir():
         return {}
     bundle = Bundle.open(path)
@@ -34,7 +42,22 @@ def origin(weights: str) -> dict[str, Any]:
     return found | own | {"preprocess": bundle.preprocess}
 
 
-def weights_file(path: Path) -> Path:
-    """The file of weights in a run folder or a bundle, or the file itself."""
+def located(weights: str | Path) -> str:
+    """The name of published weights as it is, a path as an absolute one, for the recipe."""
+    return str(weights) if meant(weights) else str(Path(weights).resolve())
+
+
+def weights_file(weights: str) -> str:
+    """The file of weights in a run folder or a bundle; a file and a published name as they are."""
+    path = Path(weights)
     inside = (path / "bundle" / WEIGHTS, path / WEIGHTS)
-    return next((file for file in inside if file.is_file()), path)
+    return next((str(file) for file in inside if file.is_file()), weights)
+
+
+def licence(weights: str) -> str:
+    """What the weights that a training started from may be used for, as far as that is known."""
+    row, path = meant(weights), Path(weights)
+    if row is not None:
+        return row.licence
+    known = Bundle.open(path).facts["licences"] if path.is_dir() else {}
+    return known.get("weights", "unknown")

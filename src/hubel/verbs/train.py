@@ -31,6 +31,8 @@ from hubel.verbs.gather import Gathered, Own, gather
 from hubel.verbs.origin import weights_file
 from hubel.verbs.robust import begun, fit, note_job, same_data, settled
 from hubel.weights import load
+from hubel.weights.download import place
+from hubel.weights.rows import meant
 
 SPENT_TRAINING = 0.95
 """Share of the minutes for steps and validation; the rest is for bundle and report."""
@@ -243,15 +245,17 @@ def _trainer(
         count, channels = len(gathered.classes), recipe.seen.channels
         module = create(recipe.network, classes=count, channels=channels, **recipe.words)
     if recipe.weights:
-        report = load(module, weights_file(Path(recipe.weights)))
-        new = f"; new: {', '.join(report.new)}" if report.new else ""
-        say(f"{len(report.matched)} tensors from {recipe.weights}{new}")
+        row = meant(recipe.weights)
+        if row is not None and not place(row).is_file():
+            say(f"Fetching {row.file} of {row.source} ({row.licence}) into {place(row).parent}")
+        report = processes.in_turn(lambda: load(module, weights_file(recipe.weights)))
+        say(f"Weights {recipe.weights}: {report}")
     return Trainer(recipe, task, module, gathered.train, gathered.val, processes)
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
-    """Decide what was left open, once: threads, device, processes, and the steps that fit into the
-    minutes.
+    """Decide what was left open, once: words, threads, device, processes, and the steps that fit
+    into the minutes.
     """
     recipe, steps, processes = trainer.recipe, trainer.steps, trainer.processes
     if recipe.minutes is not None and recipe.steps is None:
@@ -259,7 +263,14 @@ def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
         steps = pace.steps(recipe.minutes * 60 * SPENT_TRAINING, trainer.loader.steps)
     several = processes.count > 1  # each has the GPU of its own number
     device = trainer.device.type if several else str(trainer.device)
+    words, spec = recipe.words, getattr(trainer.network, "spec", None)
+    if spec is not None and spec.name == recipe.network:
+        words = dict(spec.words)  # with those that came with the weights
     frozen = recipe.replace(
-        threads=torch.get_num_threads(), steps=steps, device=device, processes=processes.count
+        words=words,
+        threads=torch.get_num_threads(),
+        steps=steps,
+        device=device,
+        processes=processes.count,
     )
     trainer.recipe = processes.shared(lambda: frozen)
