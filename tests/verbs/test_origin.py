@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import save_file
 
 import hubel
-from hubel.export.bundle import load_module
 from hubel.networks import create
 from hubel.runtime.bundle import Bundle
 from hubel.verbs.origin import licence
 from hubel.weights.download import place
+from tests.weights.spelled import efficientnet_b5, tensors
 
 SHORT = {"steps": 1, "batch": 8, "size": 32, "augment": (), "threads": 1}
 
@@ -65,14 +65,10 @@ def test_mistakes(labelled):
 
 @pytest.mark.slow
 def test_an_eps_that_comes_with_the_weights_is_kept(labelled, tmp_path):
-    """Files of timm have another eps than the network's own: the bundle builds it again."""
-    from tests.weights.spelled import efficientnet_b5, tensors
-
+    """Files of timm have another eps than the network's own: the recipe builds it again."""
     own = tensors(create("efficientnet_b5")).values()
-    save_file(dict(zip(efficientnet_b5(), own, strict=True)), tmp_path / "b5.safetensors")
-    run = hubel.train(
-        labelled, network="efficientnet_b5", weights=tmp_path / "b5.safetensors",
-        runs=tmp_path / "runs", **SHORT,
-    )  # fmt: skip
-    assert run.recipe.words == {"eps": 1e-5}
-    assert load_module(run.bundle).stem[0][0].norm.eps == 1e-5
+    file = tmp_path / "b5.safetensors"
+    save_file(dict(zip(efficientnet_b5(), own, strict=True)), file)
+    recipe = hubel.plan(labelled, network="efficientnet_b5", weights=file, **SHORT).recipe
+    assert recipe.words == {"eps": 1e-5}
+    assert create(recipe.network, **recipe.words).stem[0][0].norm.eps == 1e-5
