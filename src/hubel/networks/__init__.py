@@ -72,10 +72,9 @@ def create(
 
     `classes` and `channels` replace the published number of logits and of picture channels.
     `weights` is a state dict or a file (.safetensors, .pth), in Hubel's, torchvision's or timm's
-    spelling, or a name of `hubel networks --weights`, which also says the classes; the report of
-    the load is `network.loaded`. `words` are the ablation words of the family (`specification`).
-    `name` may also be "package.module:build", a function of one's own that gives a module or a
-    Spec; it gets what was given here.
+    spelling, or a name of `hubel networks --weights`, which also says the classes; `.loaded` tells
+    what was loaded. `words` are the family's ablation words. `name` may also be
+    "package.module:build", one's own function of what was given here to a module or a Spec.
 
     Raises ValueError for names, words and counts that make no sense, and weights that do not fit.
     """
