@@ -18,6 +18,9 @@ def val(
     golden: Annotated[
         bool, typer.Option("--golden", help="Replay the golden pictures on this machine.")
     ] = False,
+    views: Annotated[
+        str, typer.Option(help="Test-time views to average over: plain, mirror, mirror-translate.")
+    ] = "plain",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 32,
     engine_threads: Annotated[
@@ -31,7 +34,9 @@ def val(
     from hubel.runtime.golden import Replay
     from hubel.verbs.val import val as verb
 
-    found = verb(bundle, data, golden=golden, batch=batch, engine_threads=engine_threads)
+    found = verb(
+        bundle, data, golden=golden, views=views, batch=batch, engine_threads=engine_threads
+    )
     if as_json:
         words = asdict(found) | ({"ok": found.ok} if isinstance(found, Replay) else {})
         print(json.dumps(words, indent=1))
@@ -62,7 +67,8 @@ def _scores(found: Scores) -> str:
     low, high = found.interval
     width = max(5, *map(len, found.per_class))
     lines = [
-        f"{found.pictures:,} pictures of {found.data} ({found.split})",
+        f"{found.pictures:,} pictures of {found.data} ({found.split})"
+        + (f", mean over the views {found.views!r}" if found.views != "plain" else ""),
         f"top-1  {found.top1:.2%}  ({low:.2%} to {high:.2%} with 95 % confidence)",
         *([f"top-5  {found.top5:.2%}"] if len(found.per_class) > 5 else []),
         "",

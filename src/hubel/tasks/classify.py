@@ -17,6 +17,7 @@ from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.tasks.losses import Loss
 from hubel.tasks.outcome import Outcome
+from hubel.tasks.views import Views, plain
 
 AUX = 0.3
 """Weight of every auxiliary loss."""
@@ -57,17 +58,20 @@ class Classify:
 
     @torch.no_grad()
     def evaluate(
-        self, model: nn.Module, loader: Loader, names: Sequence[str]
+        self, model: nn.Module, loader: Loader, names: Sequence[str], views: Views = plain
     ) -> tuple[Outcome, dict[str, float]]:
         """The answers for every picture of the loader, in its order, and their scores.
 
-        The model's own mode and the generators are as before afterwards.
+        With `views` the answer is the mean over them. The model's own mode and the generators are
+        as before afterwards.
         """
         training, place = model.training, next(model.parameters())
         model.eval()
         logits, targets, losses = [], [], []
         for batch in loader.epoch(0):
-            out = model(batch.pictures.to(place.device))
+            out = torch.stack(
+                [weight * model(x.to(place.device)) for x, weight in _seen(batch.pictures, views)]
+            ).sum(0)
             truth = batch.targets.to(place.device)
             losses.append(float(self.loss(out, truth)) * len(truth))
             logits.append(out.double().cpu())
@@ -86,3 +90,12 @@ class Classify:
             "val_top5": outcome.top5,
         }
         return outcome, scores
+
+
+def _seen(pictures: Tensor, views: Views) -> list[tuple[Tensor, float]]:
+    """The views of pictures (N, C, H, W)."""
+    seen = views(pictures.permute(0, 2, 3, 1).numpy())
+    return [
+        (torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2), weight)
+        for x, weight in seen
+    ]

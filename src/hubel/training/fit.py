@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import signal
 import statistics
 import threading
@@ -29,7 +30,19 @@ from hubel.training.recipe import Recipe
 from hubel.training.record import Record
 from hubel.training.run import Run
 from hubel.training.schedules import SCHEDULES
-from hubel.training.steps import Average, Clip, Gradients, Rate, State, Step, Update
+from hubel.training.sides import Sides, check_sides
+from hubel.training.steps import (
+    Average,
+    Clip,
+    Gradients,
+    Rate,
+    ScaledUpdate,
+    State,
+    Step,
+    Update,
+)
+from hubel.training.tune import AGREEING, Tuned, tune
+from hubel.training.whiten import COUNT, whiten
 
 
 @dataclass(frozen=True)
@@ -68,9 +81,12 @@ class Trainer:
         torch.set_num_threads(recipe.threads or cores())
         self.recipe, self.task, self.val = recipe, task, val
         self.device = device(recipe.device)
-        self.format = FORMATS[recipe.layout]
         self.model = task.model(network).to(self.device)
-        self.model.to(memory_format=self.format)  # type: ignore[call-overload]
+        if recipe.precision == "fp16" and self.device.type != "cuda":
+            raise ValueError(
+                f"precision='fp16' on {self.device.type}: it needs an NVIDIA GPU; use bf16"
+            )
+        check_sides(network, recipe.sizes, task.preprocess.channels)
         if len(train) < recipe.batch:
             raise ValueError(
                 f"a batch of {recipe.batch} from {len(train)} training pictures: ragged batches "
@@ -80,6 +96,9 @@ class Trainer:
         shared: dict[str, Any] = {"seed": recipe.seed, "workers": recipe.workers}
         self._spent: dict[str, float] = {}
         self.loader = Loader(train, batch=recipe.batch, augment=recipe.augment, **shared)
+        if recipe.whiten:
+            some = Loader(train, batch=min(COUNT, len(train)), **shared)
+            whiten(self.model, next(iter(some.epoch(0))).pictures)
         self.val_loader = Loader(val, batch=250, shuffle=False, drop_last=False, seed=recipe.seed)
 
     @property
@@ -92,9 +111,11 @@ class Trainer:
         """Parameters of the network."""
         return sum(p.numel() for p in self.model.parameters())
 
-    def state(self, model: nn.Module) -> State:
-        """The fold of the recipe around a model."""
-        recipe = self.recipe
+    def state(self, model: nn.Module, recipe: Recipe | None = None) -> State:
+        """The fold of the recipe, or of a variant of it, around a model."""
+        recipe = recipe or self.recipe
+        layout = FORMATS[recipe.layout]
+        model.to(memory_format=layout)  # type: ignore[call-overload]
         optimizer = bound("optimizer", OPTIMIZERS, recipe.optimizer)(
             groups(model, decay=recipe.decay, decay_all=recipe.decay_all, rules=recipe.rules)
         )
@@ -103,14 +124,30 @@ class Trainer:
         frozen = [m for m in model.modules() if isinstance(m, _BatchNorm) and not _trained(m)]
         rate = Rate(bound("schedule", SCHEDULES, recipe.schedule))
         precision = PRECISIONS[recipe.precision]
-        gradients = Gradients(self.task.objective, self.format, recipe.parts, precision, frozen)
+        objective: Any = self.task.objective
+        if recipe.compile:
+            objective = torch.compile(objective, dynamic=False)
+        scaler = torch.amp.GradScaler() if recipe.precision == "fp16" else None
+        gradients = Gradients(objective, layout, recipe.parts, precision, frozen)
         steps: list[Step] = [rate, gradients]
+        if recipe.sizes:
+            steps.insert(0, Sides(recipe.sizes))
+        if scaler:
+            gradients.scale = scaler.scale
         if recipe.clip:
-            steps.append(Clip(recipe.clip))
-        steps.append(Update())
+            steps.append(Clip(recipe.clip, scaler))
+        steps.append(ScaledUpdate(scaler) if scaler else Update())
         if recipe.average:
             steps.append(Average(model, recipe.average))
         return State(model, optimizer, tuple(steps), total=self.steps)
+
+    def tune(self) -> Tuned:
+        """Measure layouts, precisions and compilation, and go on with the fastest that agrees."""
+        batches = list(itertools.islice(self.loader.epoch(0), AGREEING))
+        found = tune(self.recipe, self.state, self.model, batches, self.steps)
+        self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
+        self.recipe = found.recipe
+        return found
 
     def pace(self, seconds: float = 2.0) -> Pace:
         """Measure a step and a validation on a copy, for about `seconds` each; nothing of
@@ -198,11 +235,12 @@ class Trainer:
 
 
 def _trained(module: nn.Module) -> bool:
-    """Whether it has parameters and they are trained; a norm without any keeps its own ways."""
-    return all(p.requires_grad for p in module.parameters())
+    """Whether one of its parameters is trained; a norm without any keeps its own ways."""
+    learns = [p.requires_grad for p in module.parameters()]
+    return any(learns) or not learns
 
 
-PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 FORMATS = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}
 
 

@@ -59,6 +59,10 @@ class Recipe:
     """Exceptions by name: {"match": expression, "freeze": true, "rate": 0.1, "decay": 0}."""
     schedule: Words = field(default_factory=lambda: {"name": "cosine", "warmup": 0.05})
     loss: Words = field(default_factory=lambda: {"name": "cross-entropy"})
+    sizes: tuple[tuple[float, int], ...] = ()
+    """(share of the run, side in pixels): until then pictures have that side, then their own."""
+    whiten: bool = False
+    """Start with a first convolution that whitens the training pictures; freeze it by a rule."""
     average: float | None = None
     """Decay of the exponential average of the weights; None: none."""
     clip: float | None = None
@@ -66,7 +70,14 @@ class Recipe:
     parts: int = 1
     """In how many parts a batch goes through the network, where memory is short."""
     precision: str = "float32"
-    """float32, or bf16 by the framework's autocast."""
+    """float32, or bf16 or fp16 by the framework's autocast; fp16, on GPUs only, with a scaled loss.
+    """
+    compile: bool = False
+    """Compile the forward and backward pass, once for every side of the pictures."""
+    tune: bool = False
+    """Measure layouts, precisions and compilation before the start, and keep the fastest whose
+    numbers agree.
+    """
 
     seed: int = 0
     val: float = 0.2
@@ -97,6 +108,11 @@ class Recipe:
             raise ValueError(f"val={self.val}: the held-out share lies between 0 and 1")
         if self.average is not None and not 0 < self.average < 1:
             raise ValueError(f"average={self.average}: the decay lies between 0 and 1")
+        shares = [share for share, _ in self.sizes]
+        if shares != sorted(shares) or not all(0 < s < 1 for s in shares):
+            raise ValueError(f"sizes={self.sizes}: shares of the run rise, between 0 and 1")
+        if not all(isinstance(side, int) and side > 0 for _, side in self.sizes):
+            raise ValueError(f"sizes={self.sizes}: sides are whole numbers of pixels above 0")
         if self.workers < 0:
             raise ValueError(f"workers={self.workers}: 0 loads in the training process itself")
         for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS)):
@@ -125,6 +141,7 @@ class Recipe:
         made = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         made["words"], made["labels"] = dict(self.words), dict(self.labels)
         made["preprocess"] = self.preprocess.to_dict() if self.preprocess else None
+        made["sizes"] = [list(size) for size in self.sizes]
         made["rules"] = [dict(rule) for rule in self.rules]
         made["augment"] = augment.to_dict(self.augment)
         return made | {name: dict(made[name]) for name in ("optimizer", "schedule", "loss")}
@@ -136,6 +153,7 @@ class Recipe:
         if values.get("preprocess"):
             values["preprocess"] = Preprocess.from_dict(values["preprocess"])
         values["rules"] = tuple(values.get("rules", ()))
+        values["sizes"] = tuple(tuple(size) for size in values.get("sizes", ()))
         if "augment" in values:
             values["augment"] = augment.from_dict(values["augment"])
         try:
@@ -165,5 +183,5 @@ class Recipe:
         return cls.from_dict(values)
 
 
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("float32", "bf16", "fp16")
 LAYOUTS = ("channels-last", "channels-first")

@@ -114,6 +114,8 @@ def train(
         named = chosen.data if data is None else data
         gathered = gather(chosen, named, classes, download, watching.say)
         trainer = _trainer(chosen, gathered, module, loss)
+        for sentence in _tuned(trainer):
+            watching.say(sentence)
         _freeze(trainer)
         run = Run.create(Path(runs), trainer.recipe, name)
     if gathered.data is not None:
@@ -184,6 +186,11 @@ def weights_file(path: Path) -> Path:
     """The file of weights in a run folder or a bundle, or the file itself."""
     inside = (path / "bundle" / WEIGHTS, path / WEIGHTS)
     return next((file for file in inside if file.is_file()), path)
+
+
+def _tuned(trainer: Trainer) -> tuple[str, ...]:
+    """Settle how a step is computed, where the recipe asks for it; what was found, in sentences."""
+    return trainer.tune().said if trainer.recipe.tune else ()
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:

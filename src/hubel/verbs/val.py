@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.golden import Replay, replay
+from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Predictor, load
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Scores:
     bundle: str
     data: str
     split: str
+    views: str
     pictures: int
     top1: float
     top5: float
@@ -39,6 +41,7 @@ def val(
     data: Any = None,
     *,
     golden: bool = False,
+    views: str = "plain",
     batch: int = 32,
     engine_threads: int | None = None,
 ) -> Scores | Replay:
@@ -46,23 +49,27 @@ def val(
 
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
-    held out. Needs `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError
+    held out. With `views` other than plain the answer is the mean over the views of that name: see
+    tasks/views.py. Needs `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError
     for a bundle or data that cannot be used.
     """
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
     predictor = load(bundle, threads=engine_threads)
-    return replay(predictor) if golden else score(predictor, data, batch)
+    return replay(predictor) if golden else score(predictor, data, batch, views)
 
 
-def score(predictor: Predictor, data: Any, batch: int) -> Scores:
+def score(predictor: Predictor, data: Any, batch: int, views: str) -> Scores:
     """Send the validation pictures through the bundle's own engine."""
     import numpy as np
 
     from hubel.analysis.errors import confusion, per_class, wilson
     from hubel.data import Data, decode
     from hubel.tasks.outcome import Outcome
+    from hubel.tasks.views import VIEWS
 
+    if views not in VIEWS:
+        raise unknown("views", views, VIEWS)
     opened = data if isinstance(data, Data) else held_out(data, predictor.bundle)
     classes = predictor.bundle.classes
     strange = sorted(set(opened.classes) - set(classes))
@@ -76,7 +83,9 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
     truths = places[np.asarray(pictures.targets)]
     arrays = pictures.arrays  # uint8 (N, H, W, 1 or 3)
     colour = np.broadcast_to(arrays, (*arrays.shape[:3], 3))  # grey: three equal channels
-    probabilities = predictor.probabilities(predictor.scores(colour, batch))  # (N, classes)
+    seen = VIEWS[views](colour)
+    logits = np.sum([weight * predictor.scores(x, batch) for x, weight in seen], axis=0)
+    probabilities = predictor.probabilities(logits)  # (N, classes)
     own = probabilities[np.arange(len(truths)), truths]
     outcome = Outcome(
         names=tuple(pictures.names),
@@ -88,6 +97,7 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
         bundle=str(predictor.bundle.folder),
         data=str(opened.where),
         split=str(opened.split),
+        views=views,
         pictures=len(truths),
         top1=outcome.top1,
         top5=outcome.top5,
