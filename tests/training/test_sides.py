@@ -7,7 +7,7 @@ import torch
 
 from hubel.data import Batch
 from hubel.networks import create
-from hubel.training.sides import Sides, check_sides, resized
+from hubel.training.sides import Sides, check_sides, resized, work
 from hubel.training.steps import State
 
 
@@ -28,6 +28,11 @@ def test_resizing_keeps_means_and_proportions():
     half = resized(pictures, 16)
     assert half.shape == (2, 3, 8, 16)
     assert torch.allclose(half.mean((2, 3)), pictures.float().mean((2, 3)), atol=3)
+
+
+def test_the_work_that_is_left():
+    assert work((), 32) == 1.0
+    assert work(((0.5, 16),), 32) == 0.5 * 0.25 + 0.5
 
 
 def test_networks_of_one_size_are_refused():

@@ -128,8 +128,3 @@ def test_the_generators_are_as_before():
     before = torch.get_rng_state()
     go()
     assert torch.equal(torch.get_rng_state(), before)
-
-
-@pytest.mark.parametrize("precision", tuning.TOLERANCE)
-def test_every_tolerance_is_of_a_precision(precision):
-    Recipe(precision=precision)

@@ -35,6 +35,6 @@ def test_outputs_are_uncorrelated_and_of_unit_power():
 
 def test_a_convolution_that_cannot_be_white_is_refused():
     with pytest.raises(
-        ValueError, match="has 64 filters; patches of 3x3 and 3 channels .* most 54"
+        ValueError, match=r"has 64 filters; patches of 3x3 and 3 channels .* most 54"
     ):
         whiten(model("vgg11"), torch.rand(4, 3, 16, 16) * 255)

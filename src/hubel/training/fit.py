@@ -30,7 +30,7 @@ from hubel.training.recipe import Recipe
 from hubel.training.record import Record
 from hubel.training.run import Run
 from hubel.training.schedules import SCHEDULES
-from hubel.training.sides import Sides, check_sides
+from hubel.training.sides import Sides, check_sides, work
 from hubel.training.steps import (
     Average,
     Clip,
@@ -143,8 +143,10 @@ class Trainer:
 
     def tune(self) -> Tuned:
         """Measure layouts, precisions and compilation, and go on with the fastest that agrees."""
-        batches = list(itertools.islice(self.loader.epoch(0), AGREEING))
-        found = tune(self.recipe, self.state, self.model, batches, self.steps)
+        epochs = (self.loader.epoch(e) for e in itertools.count())
+        batches = list(itertools.islice(itertools.chain.from_iterable(epochs), AGREEING))
+        steps = round(self.steps * work(self.recipe.sizes, max(self.recipe.seen.input_size)))
+        found = tune(self.recipe, self.state, self.model, batches, steps)
         self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
         self.recipe = found.recipe
         return found

@@ -49,9 +49,9 @@ def val(
 
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
-    held out. With `views` other than plain the answer is the mean over the views of that name: see
-    tasks/views.py. Needs `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError
-    for a bundle or data that cannot be used.
+    held out. Answers are the mean over the `views` of that name (tasks/views.py). Needs
+    `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError for a bundle or
+    data that cannot be used.
     """
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
