@@ -104,8 +104,10 @@ def case(
         "pictures_per_second": {who: batch / seconds for who, seconds in medians.items()},
         "ratio": medians["plain"] / medians["hubel"],
     }
-    print(f"{name} {side}x{side}, {batch} pictures: plain {medians['plain'] * 1e3:.0f} ms a step, "
-          f"Hubel {medians['hubel'] * 1e3:.0f} ms ({kept}): {row['ratio']:.2f} times as fast")  # fmt: skip
+    print(
+        f"{name} {side}x{side}, {batch} pictures: plain {medians['plain'] * 1e3:.0f} ms a step, "
+        f"Hubel {medians['hubel'] * 1e3:.0f} ms ({kept}): {row['ratio']:.2f} times as fast"
+    )
     for sentence in found.said:
         print(f"  {sentence}")
     return row

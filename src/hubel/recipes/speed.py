@@ -2,9 +2,11 @@
 
     hubel train path/to/cifar10 --recipe speed
 
-Batches of 500 instead of 2,000 take twice the steps from half the passes; pictures grow from 24 to
-32 pixels on the way; the whitening first layer is never trained. Where the processor multiplies
-bf16 matrices, `--tune` takes that too.
+Batches of 500 instead of 2,000; pictures grow from 24 to 32 pixels on the way; the whitening first
+layer is never trained; tuning takes bf16 where the processor multiplies such matrices, and then it
+is a matter of minutes on two cores. Scores: benchmarks/speed.py. Test-time views:
+
+    hubel val RUN path/to/cifar10 --views mirror-translate
 """
 
 from hubel.data.augment import Mirror, Shift
@@ -17,7 +19,7 @@ RECIPE = Recipe(
         size=(32, 32), fit="squash", mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)
     ),
     augment=(Shift(2, fill="reflect"), Mirror(alternate=True)),
-    epochs=5,
+    epochs=8,
     batch=500,
     sizes=((0.5, 24), (0.75, 28)),
     whiten=True,

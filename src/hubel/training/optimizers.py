@@ -46,7 +46,8 @@ def muon(
 
     Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
     """
-    words = {"momentum": momentum, "iterations": iterations, "other": other, "unit": unit}
+    words: dict[str, Any] = {"momentum": momentum, "iterations": iterations}
+    words |= {"other": other, "unit": unit}
     return Muon(groups, lr=lr, **words)
 
 
