@@ -4,7 +4,8 @@
 
 Batches of 500 instead of 2,000; pictures grow from 24 to 32 pixels on the way; the whitening first
 layer is never trained; tuning takes bf16 where the processor multiplies such matrices, and then it
-is a matter of minutes on two cores. Scores: benchmarks/speed.py. Test-time views:
+is a matter of minutes on two cores. Six epochs in bf16 ended at 88.46 % on CIFAR-10's JPEG copy, at
+89.89 % with test-time views, one seed; these are ten. The views:
 
     hubel val RUN path/to/cifar10 --views mirror-translate
 """
@@ -19,7 +20,7 @@ RECIPE = Recipe(
         size=(32, 32), fit="squash", mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)
     ),
     augment=(Shift(2, fill="reflect"), Mirror(alternate=True)),
-    epochs=8,
+    epochs=10,
     batch=500,
     sizes=((0.5, 24), (0.75, 28)),
     whiten=True,
