@@ -331,3 +331,23 @@ class TestAugment:
 def test_impossible_words(words, message):
     with pytest.raises(ValueError, match=message):
         from_dict([words])
+
+
+def test_mirror_alternates_from_epoch_to_epoch():
+    pictures = torch.arange(40 * 4, dtype=torch.uint8).reshape(40, 1, 2, 2)
+    steps, indices = (Brightness(0.1), Mirror(alternate=True)), np.arange(40)
+    bright = [apply(steps[:1], pictures, 1, epoch, indices) for epoch in range(3)]
+    first, second, third = (apply(steps, pictures, 1, epoch, indices) for epoch in range(3))
+    turned = (first != bright[0]).flatten(1).any(1)
+    assert 10 < int(turned.sum()) < 30
+    assert torch.equal((second != bright[1]).flatten(1).any(1), ~turned)
+    assert torch.equal((third != bright[2]).flatten(1).any(1), turned)
+
+
+def test_shift_reflects():
+    line = torch.arange(4, dtype=torch.uint8).reshape(1, 1, 1, 4).expand(1, 1, 4, 4)
+    left, right = (Shift(2, fill="reflect")(line, np.array([[0.5, u]])) for u in (0.0, 0.99))
+    assert left[0, 0, 0].tolist() == [2, 1, 0, 1]
+    assert right[0, 0, 0].tolist() == [2, 3, 2, 1]
+    with pytest.raises(ValueError, match="fill='reflect'; it must be less"):
+        Shift(4, fill="reflect")(line, np.array([[0.5, 0.5]]))

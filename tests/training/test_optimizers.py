@@ -107,3 +107,14 @@ def test_they_descend_and_their_state_survives(kind):
     step(w, optimizer)
     step(other, again)
     assert torch.equal(w, other)
+
+
+def test_muon_keeps_filters_of_unit_length():
+    torch.manual_seed(0)
+    w, dense = nn.Parameter(torch.randn(4, 2, 3, 3) * 7), nn.Parameter(torch.randn(4, 6))
+    before = dense.detach().clone()
+    optimizer = Muon([w, dense], lr=0.0, unit=True)
+    w.grad, dense.grad = torch.randn_like(w), torch.randn_like(dense)
+    optimizer.step()
+    assert w.norm().item() == pytest.approx(2.0)  # sqrt(4 filters)
+    assert torch.equal(dense, before)

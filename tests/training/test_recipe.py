@@ -35,6 +35,9 @@ def test_values_that_make_no_sense_are_refused_with_the_rule():
         ({"optimizer": {"name": "sgd"}}, "needs the option 'lr'"),
         ({"loss": {"name": "cross-entropy", "smooting": 1}}, "smoothing"),
         ({"epoch": 3}, "epochs"),
+        ({"sizes": ((0.5, 24), (0.2, 28))}, "shares of the run rise"),
+        ({"sizes": ((0.5, 24.5),)}, "whole numbers of pixels"),
+        ({"precision": "fp61"}, "fp16"),
     ):
         with pytest.raises(ValueError, match=message):
             Recipe(network="lenet5").replace(**changes)

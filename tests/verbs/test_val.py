@@ -78,3 +78,24 @@ def test_ten_crops_and_whole_pictures_by_name(made_bundle, labelled):
 def test_unknown_views_name_the_nearest(made_bundle, labelled):
     with pytest.raises(ValueError, match="ten-crop"):
         val(made_bundle, labelled, views="tencrop")
+
+
+def test_views_are_averaged(made_bundle, labelled):
+    predictor = load(made_bundle)
+    plain, mirrored = val(made_bundle, labelled), val(made_bundle, labelled, views="mirror")
+    assert (plain.views, mirrored.views) == ("plain", "mirror")
+    from hubel.data import decode
+
+    opened = open_data(labelled, val=1)
+    pictures, _ = decode(opened.val, predictor.bundle.preprocess)
+    colour = pictures.arrays.repeat(3, axis=3)
+    logits = predictor.scores(colour) + predictor.scores(colour[:, :, ::-1])
+    names = [predictor.bundle.classes[i] for i in logits.argmax(1)]
+    truths = [opened.classes[i] for i in pictures.targets]
+    right = sum(name == truth for name, truth in zip(names, truths))
+    assert mirrored.top1 == pytest.approx(right / len(truths))
+
+
+def test_unknown_views(made_bundle, labelled):
+    with pytest.raises(ValueError, match="unknown views 'miror'; did you mean 'mirror'"):
+        val(made_bundle, labelled, views="miror")

@@ -79,6 +79,10 @@ def train(
     ),
     threads: int | None = typer.Option(None, help="Processor threads; by default all."),
     device: str | None = typer.Option(None, help="auto, cpu, cuda or mps."),
+    tune: bool | None = typer.Option(
+        None, help="Measure layout, bf16 and compilation first, and keep the fastest that agrees."
+    ),
+    precision: str | None = typer.Option(None, help="float32, bf16, or fp16 on a GPU."),
     runs: str = typer.Option("runs", help="The folder that run folders go into."),
     name: str | None = typer.Option(None, help="Name of the run folder."),
     resume: bool = typer.Option(
@@ -124,6 +128,8 @@ def train(
         "workers": workers,
         "threads": threads,
         "device": device,
+        "tune": tune,
+        "precision": precision,
         "network": network,
         "recipe": recipe,
         "labels": labels,

@@ -20,7 +20,10 @@ def val(
     ] = False,
     views: Annotated[
         str,
-        typer.Option(help="plain, ten-crop (corners, centre, mirrored) or dense (at three sizes)."),
+        typer.Option(
+            help="Test-time views to average over: plain, mirror, mirror-translate, ten-crop "
+            "(corners, centre, mirrored) or dense (at three sizes)."
+        ),
     ] = "plain",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 32,
@@ -69,7 +72,7 @@ def _scores(found: Scores) -> str:
     width = max(5, *map(len, found.per_class))
     lines = [
         f"{found.pictures:,} pictures of {found.data} ({found.split})"
-        + ("" if found.views == "plain" else f", {found.views}"),
+        + (f", mean over the views {found.views!r}" if found.views != "plain" else ""),
         f"top-1  {found.top1:.2%}  ({low:.2%} to {high:.2%} with 95 % confidence)",
         *([f"top-5  {found.top5:.2%}"] if len(found.per_class) > 5 else []),
         "",

@@ -42,11 +42,19 @@ STEPS: dict[str, Any] = {
 def apply(
     steps: Sequence[Step], pictures: Tensor, seed: int, epoch: int, indices: np.ndarray
 ) -> Tensor:
-    """Pictures (N, C, H, W) of the given indices (N,) -> what this epoch makes of them."""
+    """Pictures (N, C, H, W) of the given indices (N,) -> what this epoch makes of them.
+
+    A step that says `alternate` gets the numbers of epoch 0 in even epochs, 1 minus them in odd
+    ones.
+    """
     u = draws(seed, epoch, indices, sum(step.draws for step in steps))
     at = 0
     for step in steps:
-        pictures = step(pictures, u[:, at : at + step.draws])
+        own = u[:, at : at + step.draws]
+        if getattr(step, "alternate", False):
+            first = draws(seed, 0, indices, at + step.draws)[:, at:]
+            own = 1 - first if epoch % 2 else first
+        pictures = step(pictures, own)
         at += step.draws
     return pictures
 

@@ -21,9 +21,18 @@ Fill = float | str
 
 @dataclass(frozen=True)
 class Mirror:
-    """Left and right exchanged, in half of the pictures."""
+    """Left and right exchanged, in half of the pictures.
 
+    With `alternate` each picture takes turns: exchanged in every second epoch, half of the pictures
+    beginning with it. Source: Jordan 2024 (arXiv 2404.00498), section 3.6.
+    """
+
+    alternate: bool = False
     draws: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.alternate, bool):
+            raise ValueError(f"mirror: alternate={self.alternate!r}; it is true or false")
 
     def __call__(self, pictures: Tensor, u: np.ndarray) -> Tensor:
         """Same shape and type."""
@@ -60,7 +69,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class Shift:
-    """Moved by up to `pixels` whole pixels each way: the same as padding and cutting at random."""
+    """Moved by up to `pixels` whole pixels each way: the same as padding and cutting at random.
+
+    With fill="reflect" the picture's own reflection comes in.
+    """
 
     pixels: int
     fill: Fill = 0
@@ -68,12 +80,16 @@ class Shift:
 
     def __post_init__(self) -> None:
         check(self, pixels=(0, 10_000))
-        check_fill(self)
+        if self.fill != "reflect":
+            check_fill(self)
 
     def __call__(self, pictures: Tensor, u: np.ndarray) -> Tensor:
         """Same shape and type."""
         n, c, h, w = pictures.shape
         p = self.pixels
+        if self.fill == "reflect":
+            rows, columns = _reflected(h, p), _reflected(w, p)
+            return Cut((h, w))(pictures[:, :, rows][..., columns], u)
         outer = _fill(self.fill, pictures).to(pictures.dtype)
         padded = outer.expand(n, c, h + 2 * p, w + 2 * p).clone()
         padded[:, :, p : p + h, p : p + w] = pictures
@@ -208,6 +224,13 @@ class Erase:
             inside.append(torch.from_numpy((place >= 0) & (place < self.side)))
         mask = inside[0][:, None, :, None] & inside[1][:, None, None, :]
         return torch.where(mask, _fill(self.fill, pictures).to(pictures.dtype), pictures)
+
+
+def _reflected(length: int, pad: int) -> Tensor:
+    """Places in 0..length-1 of a line that goes on as its reflection, int64 (length + 2 pad,)."""
+    if pad >= length:
+        raise ValueError(f"shift={pad} of {length} pixels with fill='reflect'; it must be less")
+    return length - 1 - (torch.arange(-pad, length + pad).abs() - (length - 1)).abs()
 
 
 def _fill(fill: Fill, pictures: Tensor) -> Tensor:

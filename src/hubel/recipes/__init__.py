@@ -16,7 +16,7 @@ from hubel.pictures import PictureError, read_picture
 from hubel.runtime.names import unknown
 from hubel.training.recipe import Recipe
 
-PAGES = ("digits", "lenet5-1998", "resnet14", "photos", "finetune", "features")
+PAGES = ("digits", "lenet5-1998", "resnet14", "speed", "photos", "finetune", "features")
 
 
 def load(name: str) -> Recipe:

@@ -18,6 +18,7 @@ from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.tasks.losses import Loss
 from hubel.tasks.outcome import Outcome
+from hubel.tasks.views import Views, plain
 
 Answers = tuple[list[Tensor], list[Tensor], list[float]]
 """Of a validation, batch by batch: logits (N, K), targets (N,), and loss times N."""
@@ -67,18 +68,22 @@ class Classify:
         loader: Loader,
         names: Sequence[str],
         gather: Callable[[Answers], list[Answers]] = lambda mine: [mine],
+        views: Views = plain,
     ) -> tuple[Outcome, dict[str, float]]:
         """The answers for every picture of the loader, in its order, and their scores.
 
-        `gather` brings together those of several processes, each of which has its share.
-        The model's own mode and the generators are as before afterwards.
+        `gather` brings together those of several processes, each of which has its share. With
+        `views` the answer is the mean over them. The model's own mode and the generators are as
+        before afterwards.
         """
         training, place = model.training, next(model.parameters())
         model.eval()
         mine: Answers = ([], [], [])
         logits, targets, losses = mine
         for batch in loader.epoch(0):
-            out = model(batch.pictures.to(place.device))
+            out = torch.stack(
+                [weight * model(x.to(place.device)) for x, weight in _seen(batch.pictures, views)]
+            ).sum(0)
             truth = batch.targets.to(place.device)
             losses.append(float(self.loss(out, truth)) * len(truth))
             logits.append(out.double().cpu())
@@ -103,3 +108,14 @@ class Classify:
 def _wide(logits: Tensor) -> Tensor:
     """Logits in which a loss can be computed: at least float32."""
     return logits.float() if logits.dtype.itemsize < 4 else logits
+
+
+def _seen(pictures: Tensor, views: Views) -> list[tuple[Tensor, float]]:
+    """The views of pictures (N, C, H, W); of anything else, such as features, only itself."""
+    if views is plain:
+        return [(pictures, 1.0)]
+    seen = views(pictures.permute(0, 2, 3, 1).numpy())
+    return [
+        (torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2), weight)
+        for x, weight in seen
+    ]

@@ -17,6 +17,8 @@ from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.tasks.sliding import to_convolutional
 
+LARGER = ("ten-crop", "dense")
+"""The views that need larger pictures than the network's own."""
 MARGIN = 8 / 7
 """256 / 224: how much larger the picture is where the preprocessing itself cuts nothing."""
 SCALES = (7 / 8, 1.0, 9 / 8)

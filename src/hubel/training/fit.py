@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import signal
 import statistics
 import threading
@@ -31,8 +32,20 @@ from hubel.training.record import Record, Unwritten
 from hubel.training.run import Run
 from hubel.training.schedules import SCHEDULES
 from hubel.training.shared_norm import part_norms, share_norms
-from hubel.training.steps import Average, Clip, Gradients, Rate, State, Step, Update
+from hubel.training.sides import Sides, check_sides, work
+from hubel.training.steps import (
+    Average,
+    Clip,
+    Gradients,
+    Rate,
+    ScaledUpdate,
+    State,
+    Step,
+    Update,
+)
 from hubel.training.transfer import Thaw, body_of, rules, told
+from hubel.training.tune import AGREEING, Tuned, tune
+from hubel.training.whiten import COUNT, whiten
 
 
 @dataclass(frozen=True)
@@ -86,9 +99,12 @@ class Trainer:
                 f"{recipe.processes} -m hubel train ..."
             )
         self.device = device(recipe.device, local_rank() if several else None)
-        self.format = FORMATS[recipe.layout]
         self.model = task.model(network).to(self.device)
-        self.model.to(memory_format=self.format)  # type: ignore[call-overload]
+        if recipe.precision == "fp16" and self.device.type != "cuda":
+            raise ValueError(
+                f"precision='fp16' on {self.device.type}: it needs an NVIDIA GPU; use bf16"
+            )
+        check_sides(network, recipe.sizes, task.preprocess.channels)
         if several and recipe.sync_norm:
             share_norms(self.model)
         if len(train) < recipe.batch:
@@ -110,11 +126,14 @@ class Trainer:
         """What the network gets to see."""
         self.loader: Loader = self.pictures
         """What the training reads: pictures, or what the frozen body made of them."""
+        if recipe.whiten:  # the same in every process
+            some = Loader(train, batch=min(COUNT, len(train)), seed=recipe.seed)
+            whiten(self.model, next(iter(some.epoch(0))).pictures)
         val_batch = recipe.batch if recipe.retried else 250
         self.val_loader = Loader(val, batch=val_batch, **plain, **shared)
         head = tail(self.model) if not several else None
         if head and (recipe.views or not recipe.augment):
-            self.model, self.format = head, torch.contiguous_format
+            self.model = head
             words: dict[str, Any] = {"precision": PRECISIONS[recipe.precision]}
             every = Loader(train, **shared, **drawn, **plain)
             views = recipe.views or 1
@@ -136,9 +155,12 @@ class Trainer:
         recipe, kept = self.recipe, isinstance(self.loader, Features)
         return told(self.network, recipe.thaw, recipe.layerwise, self.steps, kept)
 
-    def state(self, model: nn.Module) -> State:
-        """The fold of the recipe around a model."""
-        recipe = self.recipe
+    def state(self, model: nn.Module, recipe: Recipe | None = None) -> State:
+        """The fold of the recipe, or of a variant of it, around a model."""
+        recipe = recipe or self.recipe
+        kept = isinstance(self.loader, Features)  # vectors have no layout
+        layout = torch.contiguous_format if kept else FORMATS[recipe.layout]
+        model.to(memory_format=layout)  # type: ignore[call-overload]
         optimizer = bound("optimizer", OPTIMIZERS, recipe.optimizer)(
             groups(model, decay=recipe.decay, decay_all=recipe.decay_all, rules=self.rules)
         )
@@ -146,17 +168,23 @@ class Trainer:
             group["initial_lr"] = group["lr"] * group["rate"]
         rate = Rate(bound("schedule", SCHEDULES, recipe.schedule))
         precision = PRECISIONS[recipe.precision]
-        gradients = Gradients(
-            self.task.objective, self.format, recipe.parts, precision, recipe.recompute
-        )
+        objective: Any = self.task.objective
+        if recipe.compile:
+            objective = torch.compile(objective, dynamic=False)
+        scaler = torch.amp.GradScaler() if recipe.precision == "fp16" else None
+        gradients = Gradients(objective, layout, recipe.parts, precision, recipe.recompute)
         steps: list[Step] = [rate, gradients]
         if self.processes.count > 1:
             steps.append(Agree(self.processes))
         if 0 < recipe.thaw < 1:
             steps.insert(0, Thaw(body_of(model), recipe.thaw))
+        if recipe.sizes:
+            steps.insert(0, Sides(recipe.sizes))
+        if scaler:
+            gradients.scale = scaler.scale
         if recipe.clip:
-            steps.append(Clip(recipe.clip))
-        steps.append(Update())
+            steps.append(Clip(recipe.clip, scaler))
+        steps.append(ScaledUpdate(scaler) if scaler else Update())
         if recipe.average:
             steps.append(Average(model, recipe.average))
         wide = torch.float32 if self.device.type == "mps" else torch.float64
@@ -169,6 +197,16 @@ class Trainer:
             per_epoch=self.loader.steps,
             summed=torch.zeros((), dtype=wide, device=self.device),
         )
+
+    def tune(self) -> Tuned:
+        """Measure layouts, precisions and compilation, and go on with the fastest that agrees."""
+        epochs = (self.loader.epoch(e) for e in itertools.count())
+        batches = list(itertools.islice(itertools.chain.from_iterable(epochs), AGREEING))
+        steps = round(self.steps * work(self.recipe.sizes, max(self.recipe.seen.input_size)))
+        found = tune(self.recipe, self.state, self.model, batches, steps)
+        self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
+        self.recipe = found.recipe
+        return found
 
     def pace(self, seconds: float = 2.0) -> Pace:
         """Measure a step and a validation on a copy, for about `seconds` each; nothing of
@@ -292,7 +330,7 @@ class Trainer:
         return tuple(known) if known is not None else tuple(str(i) for i in range(len(self.val)))
 
 
-PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 FORMATS = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}
 
 

@@ -37,13 +37,18 @@ def lamb(
 
 
 def muon(
-    groups: Any, *, lr: float, momentum: float = 0.95, iterations: int = 5, other: float = 0.1
-) -> torch.optim.Optimizer:
+    groups: Any, *, lr: float, momentum: float = 0.95, iterations: int = 5, other: float = 0.1,
+    unit: bool = False,
+) -> torch.optim.Optimizer:  # fmt: skip
     """Orthogonal steps for filters and dense weights; SGD with rate `other` x lr for vectors.
+
+    `unit` keeps filters at the length sqrt(filters), for those before a norm.
 
     Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
     """
-    return Muon(groups, lr=lr, momentum=momentum, iterations=iterations, other=other)
+    words: dict[str, Any] = {"momentum": momentum, "iterations": iterations}
+    words |= {"other": other, "unit": unit}
+    return Muon(groups, lr=lr, **words)
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {

@@ -59,6 +59,10 @@ class Recipe:
     """Exceptions by name: {"match": expression, "freeze": true, "rate": 0.1, "decay": 0}."""
     schedule: Words = field(default_factory=lambda: {"name": "cosine", "warmup": 0.05})
     loss: Words = field(default_factory=lambda: {"name": "cross-entropy"})
+    sizes: tuple[tuple[float, int], ...] = ()
+    """(share of the run, side in pixels): until then pictures have that side, then their own."""
+    whiten: bool = False
+    """Start with a first convolution that whitens the training pictures; freeze it by a rule."""
     average: float | None = None
     """Decay of the exponential average of the weights; None: none."""
     clip: float | None = None
@@ -70,7 +74,14 @@ class Recipe:
     a third to two thirds more time.
     """
     precision: str = "float32"
-    """float32, or bf16 by the framework's autocast."""
+    """float32, or bf16 or fp16 by the framework's autocast; fp16, on GPUs only, with a scaled loss.
+    """
+    compile: bool = False
+    """Compile the forward and backward pass, once for every side of the pictures."""
+    tune: bool = False
+    """Measure layouts, precisions and compilation before the start, and keep the fastest whose
+    numbers agree.
+    """
     nan: str = "rollback"
     """On a loss that is not a number: rollback to the last epoch's end, or stop."""
     patience: int | None = None
@@ -135,6 +146,11 @@ class Recipe:
             )
         if not 0 < self.layerwise <= 1:
             raise ValueError(f"layerwise={self.layerwise}: a factor between 0 and 1, such as 0.5")
+        shares = [share for share, _ in self.sizes]
+        if shares != sorted(shares) or not all(0 < s < 1 for s in shares):
+            raise ValueError(f"sizes={self.sizes}: shares of the run rise, between 0 and 1")
+        if not all(isinstance(side, int) and side > 0 for _, side in self.sizes):
+            raise ValueError(f"sizes={self.sizes}: sides are whole numbers of pixels above 0")
         if self.workers < 0:
             raise ValueError(f"workers={self.workers}: 0 loads in the training process itself")
         for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS), ("nan", ON_NAN)):
@@ -164,6 +180,7 @@ class Recipe:
         made["words"], made["labels"] = dict(self.words), dict(self.labels)
         made["preprocess"] = self.preprocess.to_dict() if self.preprocess else None
         made["automatic"] = list(self.automatic)
+        made["sizes"] = [list(size) for size in self.sizes]
         made["rules"] = [dict(rule) for rule in self.rules]
         made["augment"] = augment.to_dict(self.augment)
         return made | {name: dict(made[name]) for name in ("optimizer", "schedule", "loss")}
@@ -176,6 +193,7 @@ class Recipe:
             values["preprocess"] = Preprocess.from_dict(values["preprocess"])
         for name in ("rules", "automatic"):
             values[name] = tuple(values.get(name, ()))
+        values["sizes"] = tuple(tuple(size) for size in values.get("sizes", ()))
         if "augment" in values:
             values["augment"] = augment.from_dict(values["augment"])
         try:
@@ -206,5 +224,5 @@ class Recipe:
 
 
 ON_NAN = ("rollback", "stop")
-PRECISIONS = ("float32", "bf16")
+PRECISIONS = ("float32", "bf16", "fp16")
 LAYOUTS = ("channels-last", "channels-first")

@@ -143,7 +143,8 @@ class Gradients:
 
     The batch goes through in `parts` of equal size, one after the other, where it does not fit into
     memory at once; gradients and loss are those of the whole batch, only batch norm sees the parts.
-    `precision` is what the framework's autocast computes in.
+    `precision` is what the framework's autocast computes in; `scale` makes the loss so large that
+    its gradients do not vanish in it.
     """
 
     objective: Objective
@@ -152,6 +153,7 @@ class Gradients:
     precision: torch.dtype = torch.float32
     recompute: bool = False
     """Whether blocks compute their activations again instead of keeping them."""
+    scale: Callable[[Tensor], Tensor] = lambda loss: loss
 
     def __call__(self, state: State, batch: Batch) -> None:
         """Leave `state.loss`, a scalar, and the gradients."""
@@ -166,7 +168,7 @@ class Gradients:
         for x, y in zip(pictures.chunk(self.parts), targets.chunk(self.parts)):
             with cast, recomputing(network) if network else nullcontext():
                 loss = self.objective(state.model, x, y) * (len(y) / len(targets))
-            loss.backward()
+            self.scale(loss).backward()
             state.loss += loss.detach()
 
 
@@ -189,9 +191,12 @@ class Clip:
     """
 
     norm: float
+    scaler: torch.amp.GradScaler | None = None
 
     def __call__(self, state: State, batch: Batch) -> None:
-        """Shorten the gradients."""
+        """Shorten the gradients, at their own scale."""
+        if self.scaler:
+            self.scaler.unscale_(state.optimizer)
         nn.utils.clip_grad_norm_(state.model.parameters(), self.norm)
 
 
@@ -202,6 +207,33 @@ class Update:
         """Change the parameters, forget the gradients."""
         state.optimizer.step()
         state.optimizer.zero_grad(set_to_none=True)
+
+
+class ScaledUpdate:
+    """One step of the optimizer with gradients of a scaled loss, skipped where one is not finite.
+
+    The scale halves then, and doubles after 2,000 good steps: Micikevicius et al. 2017 (arXiv
+    1710.03740), section 3.2, as the framework does it.
+    """
+
+    key = "scaler"
+
+    def __init__(self, scaler: torch.amp.GradScaler) -> None:
+        self.scaler = scaler
+
+    def __call__(self, state: State, batch: Batch) -> None:
+        """Change the parameters and the scale, forget the gradients."""
+        self.scaler.step(state.optimizer)
+        self.scaler.update()
+        state.optimizer.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scale and how many good steps it has seen."""
+        return self.scaler.state_dict()
+
+    def load_state_dict(self, tensors: dict[str, Any]) -> None:
+        """Take up the scale."""
+        self.scaler.load_state_dict(tensors)
 
 
 class Average:

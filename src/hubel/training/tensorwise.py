@@ -82,8 +82,10 @@ class Muon(Tensorwise):
     """v <- momentum v + g; w <- w - lr orthogonal(g + momentum v) sqrt(max(1, rows / columns)).
 
     Filters are matrices (c_out, c_in x height x width). Vectors, which have no singular values,
-    take the same step without `orthogonal`, times `other`. Decay is apart from the gradient.
-    Source: Jordan et al. 2024.
+    take the same step without `orthogonal`, times `other`. Decay is apart from the gradient. With
+    `unit` every filter bank is first brought to |w| = sqrt(rows), so that lr is the angle it turns
+    by; that is for filters before a norm, to which their length means nothing. Source: Jordan et
+    al. 2024.
     """
 
     def __init__(
@@ -93,10 +95,11 @@ class Muon(Tensorwise):
         momentum: float = 0.95,
         iterations: int = 5,
         other: float = 0.1,
+        unit: bool = False,
         weight_decay: float = 0.0,
     ):
-        defaults = {"lr": lr, "momentum": momentum, "iterations": iterations}
-        super().__init__(params, {**defaults, "other": other, "weight_decay": weight_decay})
+        defaults = {"lr": lr, "momentum": momentum, "iterations": iterations, "other": other}
+        super().__init__(params, {**defaults, "unit": unit, "weight_decay": weight_decay})
 
     def _update(self, w: Tensor, g: Tensor, group: dict[str, Any]) -> None:
         state = self.state[w]
@@ -108,6 +111,8 @@ class Muon(Tensorwise):
         if w.ndim < 2:
             w.sub_(group["lr"] * group["other"] * step)
             return
+        if group["unit"] and w.ndim > 2:
+            w.mul_(len(w) ** 0.5 / w.norm())
         matrix = step.flatten(1)
         longer = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
         update = orthogonal(matrix, group["iterations"]).view_as(step)

@@ -15,9 +15,6 @@ from hubel.verbs.compare import Compared, compare
 from hubel.verbs.show import titled
 from hubel.verbs.train import train
 
-DECIDED = ("threads", "steps", "device")
-"""Fields that a training decides when it starts."""
-
 
 def ablate(
     network: str,
@@ -67,18 +64,20 @@ def _table(spec: Spec) -> tuple[object, ...]:
 
 
 def _trained(data: str | Path, name: str, runs: Path, progress: str, given: dict[str, Any]) -> Run:
-    """The finished run of that name, begun, gone on with or as it is."""
+    """The finished run of that name, begun, gone on with or as it is.
+
+    What was asked for is kept beside the runs, since a run decides what was left open.
+    """
+    changes, asked = dict(given), runs / "asked" / f"{name}.yaml"
+    words = {word: changes.pop(word) for word in ("network", "recipe", "words")}
+    wanted = choose(data, **words, download=False, changes=changes)
     path = runs / "classify" / name
-    if not path.exists():
-        return train(data, name=name, runs=runs, progress=progress, **given)
-    run = Run.open(path)
-    changes = dict(given)
-    wanted = choose(
-        data, changes.pop("network"), changes.pop("recipe"), changes.pop("words"), False, changes
-    )
-    same = run.recipe.replace(**{field: getattr(wanted, field) for field in DECIDED})
-    if same != wanted:
+    if not asked.exists():
+        wanted.save(asked)
+    elif Recipe.load(asked) != wanted:
         raise ValueError(
-            f"{path} holds another training (its recipe.yaml differs); give another --runs folder"
+            f"{path} holds another training ({asked} differs); give another --runs folder"
         )
-    return train(resume=run.path, runs=runs, progress=progress)
+    if path.exists():
+        return train(resume=path, runs=runs, progress=progress)
+    return train(data, recipe=wanted, name=name, runs=runs, progress=progress)

@@ -140,6 +140,8 @@ def train(
             trainer = make(chosen)
         else:
             trainer = settled(chosen, make, len(gathered.train), processes)
+            for sentence in _tuned(trainer):
+                watching.say(sentence)
             _freeze(trainer)
             run = processes.shared(lambda: Run.create(Path(runs), trainer.recipe, name))
         same_data(run, gathered.data, processes)
@@ -251,6 +253,11 @@ def _trainer(
         report = processes.in_turn(lambda: load(module, weights_file(recipe.weights)))
         say(f"Weights {recipe.weights}: {report}")
     return Trainer(recipe, task, module, gathered.train, gathered.val, processes)
+
+
+def _tuned(trainer: Trainer) -> tuple[str, ...]:
+    """Settle how a step is computed, where the recipe asks for it; what was found, in sentences."""
+    return trainer.tune().said if trainer.recipe.tune else ()
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:

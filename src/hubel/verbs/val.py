@@ -36,10 +36,6 @@ class Scores:
     left_out: dict[str, str]
 
 
-VIEWS = ("plain", "ten-crop", "dense")
-"""One look at a picture as it is prepared; ten crops; whole at three sizes. See tasks/crops.py."""
-
-
 def val(
     bundle: str | os.PathLike[str],
     data: Any = None,
@@ -53,14 +49,13 @@ def val(
 
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
-    held out. `views` is one of VIEWS; with more than one the probabilities are averaged. Needs
+    held out. Answers are the mean over the `views` of that name (tasks/views.py, and ten-crop and
+    dense of tasks/crops.py). Needs
     `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError for a bundle or
     data that cannot be used.
     """
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
-    if views not in VIEWS:
-        raise unknown("views", views, VIEWS)
     predictor = load(bundle, threads=engine_threads)
     return replay(predictor) if golden else score(predictor, data, batch, views)
 
@@ -71,8 +66,12 @@ def score(predictor: Predictor, data: Any, batch: int, views: str = "plain") -> 
 
     from hubel.analysis.errors import confusion, per_class, wilson
     from hubel.data import Data
+    from hubel.tasks.crops import LARGER
     from hubel.tasks.outcome import Outcome
+    from hubel.tasks.views import VIEWS
 
+    if views not in (*VIEWS, *LARGER):
+        raise unknown("views", views, (*VIEWS, *LARGER))
     opened = data if isinstance(data, Data) else held_out(data, predictor.bundle)
     classes = predictor.bundle.classes
     strange = sorted(set(opened.classes) - set(classes))
@@ -118,6 +117,7 @@ def seen(predictor: Predictor, source: Source, batch: int, views: str) -> tuple[
 
     from hubel.data import decode
     from hubel.tasks.crops import SCALES, canvas, ten_crop
+    from hubel.tasks.views import VIEWS
 
     way = predictor.bundle.preprocess
     if views == "dense":
@@ -125,17 +125,16 @@ def seen(predictor: Predictor, source: Source, batch: int, views: str) -> tuple[
         made = [decode(source, way, canvas=size) for size in sizes]
         answers = _dense(predictor, [pictures.arrays for pictures, _ in made], batch)
         return *made[0], answers
-    size = canvas(way) if views == "ten-crop" else None
-    pictures, findings = decode(source, way, canvas=size)
+    crops = views == "ten-crop"
+    pictures, findings = decode(source, way, canvas=canvas(way) if crops else None)
     arrays = pictures.arrays  # uint8 (N, H, W, 1 or 3)
-    crops = [arrays]
-    if size:
-        crops = [way.bordered(crop) for crop in ten_crop(arrays, way.size)]
-    answers = [
-        predictor.probabilities(predictor.scores(np.broadcast_to(x, (*x.shape[:3], 3)), batch))
-        for x in crops  # grey: three equal channels
-    ]
-    return pictures, findings, np.mean(answers, axis=0)
+    colour = np.broadcast_to(arrays, (*arrays.shape[:3], 3))  # grey: three equal channels
+    if crops:
+        each = [predictor.scores(way.bordered(x), batch) for x in ten_crop(colour, way.size)]
+        return pictures, findings, np.mean([predictor.probabilities(z) for z in each], axis=0)
+    seen = VIEWS[views](colour)
+    logits = np.sum([weight * predictor.scores(x, batch) for x, weight in seen], axis=0)
+    return pictures, findings, predictor.probabilities(logits)
 
 
 def _dense(predictor: Predictor, scales: list[Any], batch: int) -> Any:
