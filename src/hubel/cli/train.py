@@ -45,7 +45,7 @@ def train(
     ),
     augment: bool = typer.Option(True, help="Whether to use the recipe's augmentation."),
     workers: int | None = typer.Option(
-        None, help="Loader processes; 0 loads in the training process."
+        None, help="Loader processes, 0 for none; by default what suits the pictures and device."
     ),
     threads: int | None = typer.Option(None, help="Processor threads; by default all."),
     device: str | None = typer.Option(None, help="auto, cpu, cuda or mps."),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hubel.data.cache import cache_folder
+from hubel.runtime.cache import cache_folder
 from hubel.data.likeness import near_pairs, stars
 from hubel.data.oddities import odd_classes, odd_pictures
 from hubel.data.survey import Look, survey
@@ -28,7 +28,7 @@ KINDS = {
     "dangling link": "links to files that do not exist",
     "missing": "files that are listed and not there",
     "unreadable": "files that may not be opened",
-    "cut short": "JPEG files without an end, whose last rows decoders make up",
+    "cut short": "JPEG files without an end, whose last rows would be made up",
     "leak": "the same picture in several parts of the data",
     "near leak": "nearly the same picture in several parts of the data",
     "conflict": "the same picture under several labels",
@@ -49,7 +49,7 @@ KINDS = {
 CORRUPT = frozenset(list(KINDS)[:8])
 LEAKS = frozenset({"leak", "near leak"})
 
-VERSION = 1
+VERSION = 2
 """Part of the key of kept findings: raise it when the same files give others."""
 
 NAMED = 6  # pictures that a message names

@@ -13,7 +13,7 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hubel.data.cache import cache_folder
+from hubel.runtime.cache import cache_folder
 from hubel.data.layout import SPLITS
 from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.names import unknown

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pickle
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +19,16 @@ from torch.utils.data import DataLoader
 from hubel.data.augment import Step, apply
 from hubel.data.decoding import Pictures
 from hubel.data.draws import order
+from hubel.data.geometry import Crop
 from hubel.data.types import Batch, Sample
 from hubel.pictures.read import as_uint8
+from hubel.runtime.machine import keep_memory
 
 Address = tuple[int, np.ndarray]
 """Of a batch: the epoch and the indices (N,)."""
+
+AHEAD = 1
+"""Batches that are made in advance without workers."""
 
 
 class Loader:
@@ -29,7 +36,9 @@ class Loader:
 
     The order is a function of (seed, epoch), augmentation one of (seed, epoch, index). `workers`
     are processes that are started once; with 0 the batches are made where they are used. The last
-    batch of an epoch is dropped where it is not full, unless `drop_last` is False.
+    batch of an epoch is dropped where it is not full, unless `drop_last` is False. `ahead` makes
+    the next batch in a thread while this one is used, where there are no workers. `pin` puts
+    batches where a GPU can fetch them by itself.
 
     `steps` is the number of batches per epoch. `seconds` adds up what the user of the batches has
     waited for reading and for augmentation.
@@ -45,6 +54,8 @@ class Loader:
         workers: int = 0,
         shuffle: bool = True,
         drop_last: bool = True,
+        ahead: bool = False,
+        pin: bool = False,
     ):
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             rule = "a data set needs len() and [i] -> (picture, target)"
@@ -54,7 +65,7 @@ class Loader:
         if workers < 0:
             raise ValueError(f"workers={workers}; 0 loads in the training process itself")
         self.dataset, self.batch, self.seed = dataset, batch, seed
-        self.shuffle, self.workers = shuffle, workers
+        self.shuffle, self.workers, self.ahead, self.pin = shuffle, workers, ahead, pin
         self.steps = len(dataset) // batch if drop_last else -(-len(dataset) // batch)
         if not self.steps:
             remedy = f"use a batch of {len(dataset)} or less" if len(dataset) else "it is empty"
@@ -72,16 +83,43 @@ class Loader:
             (e, places[step * self.batch : (step + 1) * self.batch])
             for step in range(start, self.steps)
         ]
-        made = self._from_workers(addresses) if self.workers else map(self._make.batch, addresses)
         began = time.perf_counter()
-        for batch, read, augmented in made:
+        for made in self._made(addresses):
+            if isinstance(made, ValueError):
+                raise made
+            batch, read, augmented = made
             waited, work = time.perf_counter() - began, max(read + augmented, 1e-9)
             self.seconds["read"] += waited * (read / work)
             self.seconds["augment"] += waited * (augmented / work)
             yield batch
             began = time.perf_counter()
 
-    def _from_workers(self, addresses: list[Address]) -> Iterator[_Made]:
+    def _made(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
+        if self.workers:
+            return self._from_workers(addresses)
+        return (self._in_thread if self.ahead else map)(self._here, addresses)
+
+    def _here(self, address: Address) -> _Made:
+        batch, *seconds = self._make.batch(address)
+        return (batch.pin_memory() if self.pin else batch), *seconds
+
+    @staticmethod
+    def _in_thread(
+        make: Callable[[Address], _Made], addresses: list[Address]
+    ) -> Iterator[_Made]:
+        pool = ThreadPoolExecutor(1)
+        try:
+            waiting: deque[Future[_Made]] = deque()
+            for address in addresses:
+                waiting.append(pool.submit(make, address))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:  # an epoch that is broken off leaves no thread behind
+            pool.shutdown(cancel_futures=True)
+
+    def _from_workers(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
         self._plan.addresses = addresses
         if self._pool is None:
             _check_sendable(self._make)
@@ -91,8 +129,9 @@ class Loader:
                 sampler=self._plan,
                 num_workers=self.workers,
                 persistent_workers=True,
+                pin_memory=self.pin,
                 multiprocessing_context="spawn",  # the same on every system
-                worker_init_fn=_ignore_interrupts,
+                worker_init_fn=_start_worker,
                 generator=torch.Generator(),  # or it would draw from the network's
             )
         return iter(self._pool)
@@ -115,40 +154,49 @@ class _Plan:
         return len(self.addresses)
 
 
-class _Make(torch.utils.data.Dataset[_Made]):
+class _Make(torch.utils.data.Dataset[_Made | ValueError]):
     """Makes the batch of an address, here or in a worker process."""
 
     def __init__(self, dataset: Any, steps: tuple[Step, ...], seed: int):
         self.dataset, self.steps, self.seed = dataset, steps, seed
 
-    def __getitem__(self, address: Address) -> _Made:
-        return self.batch(address)
+    def __getitem__(self, address: Address) -> _Made | ValueError:
+        try:
+            return self.batch(address)
+        except ValueError as error:  # as a value: raised, torch wraps it in a text of its own
+            return error
 
     def batch(self, address: Address) -> _Made:
         epoch, indices = address
         began = time.perf_counter()
-        pictures, targets = _read(self.dataset, indices)
+        pixels, targets = _read(self.dataset, indices)
+        cut = bool(self.steps) and isinstance(self.steps[0], Crop)  # takes pictures of any shapes
+        pictures = pixels if cut and isinstance(pixels, list) else _together(pixels)
         read = time.perf_counter()
-        if self.steps:
-            pictures = apply(self.steps, pictures, self.seed, epoch, indices)
-        batch = Batch(pictures, targets, torch.from_numpy(indices))
+        pictures = apply(self.steps, pictures, self.seed, epoch, indices)
+        batch = Batch(pictures, torch.from_numpy(targets), torch.from_numpy(indices))
         return batch, read - began, time.perf_counter() - read
 
 
-def _read(dataset: Any, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures uint8 (N, C, H, W) and targets int64 (N,)."""
+def _read(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray | list[np.ndarray], np.ndarray]:
+    """Pictures uint8 (N, H, W, C), or N of (h, w, C); targets int64 (N,)."""
     if isinstance(dataset, Pictures):
-        pixels, targets = dataset.arrays[indices], dataset.targets[indices]
-    else:
-        samples = [as_sample(dataset[int(i)], int(i)) for i in indices]
-        shapes = {sample.picture.shape for sample in samples}
+        return dataset.arrays[indices], dataset.targets[indices]
+    samples = [as_sample(dataset[int(i)], int(i)) for i in indices]
+    targets = np.array([sample.target for sample in samples], np.int64)
+    return [sample.picture for sample in samples], targets
+
+
+def _together(pixels: np.ndarray | list[np.ndarray]) -> torch.Tensor:
+    """Pictures of one shape -> uint8 (N, C, H, W)."""
+    if isinstance(pixels, list):
+        shapes = {picture.shape for picture in pixels}
         if len(shapes) > 1:
             rule = "all pictures of a data set need the same height, width and channels"
-            raise ValueError(f"pictures of shapes {sorted(shapes)[:3]}; {rule}")
-        pixels = np.stack([sample.picture for sample in samples])
-        targets = np.array([sample.target for sample in samples], np.int64)
-    pictures = torch.from_numpy(np.asarray(pixels)).permute(0, 3, 1, 2).contiguous()
-    return pictures, torch.from_numpy(targets)
+            remedy = "or crop as the first step of augmentation"
+            raise ValueError(f"pictures of shapes {sorted(shapes)[:3]}; {rule}, {remedy}")
+        pixels = np.stack(pixels)
+    return torch.from_numpy(np.asarray(pixels)).permute(0, 3, 1, 2).contiguous()
 
 
 def as_sample(thing: Any, index: int) -> Sample:
@@ -195,6 +243,7 @@ def _check_sendable(make: _Make) -> None:
         raise ValueError(f"{name} cannot be sent to worker processes ({error}); {rule}") from error
 
 
-def _ignore_interrupts(worker: int) -> None:
+def _start_worker(worker: int) -> None:
     """Ctrl-C is the training's: it ends its step and saves, with workers that are still there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_memory()

@@ -17,12 +17,13 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hubel.data import Loader
-from hubel.runtime.machine import cores
+from hubel.data.kept import Files, Ragged
+from hubel.runtime.machine import cores, keep_memory
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.outcome import Outcome
 from hubel.training import checkpoint, loop
-from hubel.training.device import device, keep_memory
+from hubel.training.device import device
 from hubel.training.optimizers import OPTIMIZERS, groups
 from hubel.training.progress import Quiet
 from hubel.training.recipe import Recipe
@@ -77,10 +78,20 @@ class Trainer:
                 "are dropped, so nothing would be trained; "
                 f"use --batch {max(1, len(train) // 4)} or less"
             )
-        shared: dict[str, Any] = {"seed": recipe.seed, "workers": recipe.workers}
         self._spent: dict[str, float] = {}
-        self.loader = Loader(train, batch=recipe.batch, augment=recipe.augment, **shared)
-        self.val_loader = Loader(val, batch=250, shuffle=False, drop_last=False, seed=recipe.seed)
+        gpu = self.device.type != "cpu"
+        ahead = gpu or torch.get_num_threads() < cores()  # else it would take the network's time
+        shared = {"seed": recipe.seed, "ahead": ahead, "pin": self.device.type == "cuda"}
+        workers = recipe.workers
+        if workers is None:
+            workers = min(8, cores() - 1) if gpu and _decodes(train) else 0
+        self.loader = Loader(
+            train, batch=recipe.batch, augment=recipe.augment, workers=workers, **shared
+        )
+        also = workers if isinstance(getattr(val, "arrays", None), Files) else 0
+        self.val_loader = Loader(
+            val, batch=250, shuffle=False, drop_last=False, workers=also, **shared
+        )
 
     @property
     def steps(self) -> int:
@@ -119,15 +130,15 @@ class Trainer:
         kept = checkpoint.generators()
         state = self.state(copy.deepcopy(self.model))
         times: list[float] = []
+        began = time.perf_counter()
         for batch in self.loader.epoch(0):
-            began = time.perf_counter()
             for step in state.steps:
                 step(state, batch)
             float(state.loss)
             times.append(time.perf_counter() - began)
-            if sum(times) > seconds and len(times) > 3:
+            began += times[-1]
+            if sum(times[1:]) > seconds and len(times) > 3:  # the first starts the workers
                 break
-        augmenting = sum(self.loader.seconds.values()) / len(times)
         began, pictures = time.perf_counter(), 0
         state.model.eval()
         with torch.no_grad():
@@ -139,7 +150,7 @@ class Trainer:
         validation = (time.perf_counter() - began) * len(self.val) / pictures
         self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
         checkpoint.set_generators(kept)
-        return Pace(statistics.median(times[1:] or times) + augmenting, validation)
+        return Pace(statistics.median(times[1:] or times), validation)
 
     def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Outcome:
         """Train to the end, from the last checkpoint where there is one; the answers of the
@@ -191,6 +202,12 @@ class Trainer:
         shares = {part: load * seconds / total for part, seconds in measured.items()}
         return shares | {part: self._spent.get(part, 0.0) for part in ("compute", "validate")}
 
+    @property
+    def idle(self) -> int:
+        """Processors that the training itself leaves to loader processes, those at work included."""
+        busy = torch.get_num_threads() if self.device.type == "cpu" else 1
+        return max(0, cores() - busy)
+
     def names(self) -> tuple[str, ...]:
         """The names of the validation pictures, or their numbers."""
         known = getattr(self.val, "names", None)
@@ -200,6 +217,11 @@ class Trainer:
 def _trained(module: nn.Module) -> bool:
     """Whether it has parameters and they are trained; a norm without any keeps its own ways."""
     return all(p.requires_grad for p in module.parameters())
+
+
+def _decodes(pictures: Any) -> bool:
+    """Whether making a batch is real work: cutting it from photographs, or decoding it anew."""
+    return isinstance(getattr(pictures, "arrays", None), Ragged | Files)
 
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}

@@ -39,8 +39,10 @@ class Recipe:
     task: str = "classify"
     preprocess: Preprocess | None = None
     canvas: int | None = None
-    """Side in pixels of the squares that training crops are cut from; None: the network's own
-    input.
+    """Pixels that training crops are cut from. Where `crop` is the first step of augmentation:
+    pictures of their own shape, decoded at 1/2, 1/4 or 1/8 where both sides keep so many (a number
+    that is large enough decodes all in full). Else squares of this side; None: the network's own
+    input. Validation and prediction see what `preprocess` says, in full.
     """
     augment: tuple[augment.Step, ...] = ()
 
@@ -73,7 +75,8 @@ class Recipe:
     """Share of the pictures held out where the data has no validation part of its own."""
     split: int = 0
     """Seed of that choice, apart from `seed`, so that runs of several seeds can be compared."""
-    workers: int = 0
+    workers: int | None = None
+    """Of the loader: threads where pictures are decoded already, else processes; 0 for none."""
     threads: int | None = None
     device: str = "auto"
     layout: str = "channels-last"
@@ -97,7 +100,7 @@ class Recipe:
             raise ValueError(f"val={self.val}: the held-out share lies between 0 and 1")
         if self.average is not None and not 0 < self.average < 1:
             raise ValueError(f"average={self.average}: the decay lies between 0 and 1")
-        if self.workers < 0:
+        if self.workers is not None and self.workers < 0:
             raise ValueError(f"workers={self.workers}: 0 loads in the training process itself")
         for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:

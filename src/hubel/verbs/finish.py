@@ -23,6 +23,7 @@ from hubel.ops.account import account
 from hubel.pictures import read_picture
 from hubel.report import write_report
 from hubel.report.sections import WORST
+from hubel.report.words import verdict
 from hubel.runtime.machine import environment
 from hubel.tasks.outcome import Outcome
 from hubel.training.fit import Trainer
@@ -76,6 +77,7 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
             "command": f"hubel train --recipe {run.path / 'recipe.yaml'}",
         },
         seconds=trainer.spent(),
+        verdict=time_spent(trainer),
         heats=_heats(trainer, outcome, gathered),
     )
 
@@ -95,6 +97,11 @@ def _heats(trainer: Trainer, outcome: Outcome, gathered: Gathered) -> NDArray[np
         return contrast(trainer.network, x, outcome.truths[chosen], outcome.predictions[chosen])
     except ValueError:  # no maps: a network of dense layers of one's own
         return None
+
+
+def time_spent(trainer: Trainer) -> str:
+    """In a sentence: where the time went, and what would save some."""
+    return verdict(trainer.spent(), trainer.loader.workers, trainer.idle)
 
 
 def _checks(gathered: Gathered) -> list[Finding] | None:

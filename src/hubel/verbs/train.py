@@ -23,7 +23,7 @@ from hubel.training.progress import Quiet, duration, watcher
 from hubel.training.recipe import Recipe
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
-from hubel.verbs.finish import finish
+from hubel.verbs.finish import finish, time_spent
 from hubel.verbs.gather import Gathered, Own, gather
 from hubel.weights import load
 
@@ -123,6 +123,7 @@ def train(
         outcome = trainer.fit(run, watching, rhythm)
     except Stopped:
         raise Stopped(str(run.path)) from None
+    watching.say(f"Time: {time_spent(trainer)}")
     finish(run, trainer, outcome, gathered)
     return run
 
@@ -187,13 +188,18 @@ def weights_file(path: Path) -> Path:
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
-    """Decide what was left open, once: threads, device, and the steps that fit into the minutes."""
+    """Decide what was left open, once: threads, device, workers, and the steps that fit into the
+    minutes.
+    """
     recipe, steps = trainer.recipe, trainer.steps
     if recipe.minutes is not None and recipe.steps is None:
         pace = pace or trainer.pace()
         steps = pace.steps(recipe.minutes * 60 * SPENT_TRAINING, trainer.loader.steps)
     trainer.recipe = recipe.replace(
-        threads=torch.get_num_threads(), steps=steps, device=str(trainer.device)
+        threads=torch.get_num_threads(),
+        steps=steps,
+        device=str(trainer.device),
+        workers=trainer.loader.workers,
     )
 
 
