@@ -19,6 +19,9 @@ Fill = float | str
 """What comes in from outside: a value in 0..255, or "mean", each picture's own mean colour."""
 
 
+_LARGE = 30_000  # values of a picture
+
+
 @dataclass(frozen=True)
 class Mirror:
     """Left and right exchanged, in half of the pictures."""
@@ -27,9 +30,13 @@ class Mirror:
 
     def __call__(self, pictures: Tensor, u: np.ndarray) -> Tensor:
         """Same shape and type."""
-        which = torch.from_numpy(np.flatnonzero(u[:, 0] < 0.5))
         out = pictures.clone()
-        out[which] = pictures[which].flip(3)
+        if pictures[0].numel() > _LARGE:  # then one by one is three times as fast
+            for i in np.flatnonzero(u[:, 0] < 0.5).tolist():
+                out[i] = pictures[i].flip(2)
+        else:
+            which = torch.from_numpy(np.flatnonzero(u[:, 0] < 0.5))
+            out[which] = pictures[which].flip(3)
         return out
 
 

@@ -106,7 +106,9 @@ def store(path: Path, blocks: Blocks, shape: tuple[int, ...] | None, errors: Err
 
     index = io.BytesIO()
     try:
-        write_whole(path, content)
+        # Gigabytes that can be made again: the network need not wait for the disk. After a power
+        # cut `load` finds the file too short; only Windows may give it its length before its bytes.
+        write_whole(path, content, sync=os.name == "nt")
         if shape is None:
             np.save(index, np.array(places, np.int64).reshape(-1, 4))
             write_whole(_index(path), index.getvalue())

@@ -6,7 +6,7 @@ import pickle
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from hubel.data.augment import Step, apply
 from hubel.data.decoding import Pictures
 from hubel.data.draws import order
 from hubel.data.geometry import Crop
+from hubel.data.kept import Files
 from hubel.data.types import Batch, Sample
 from hubel.pictures.read import as_uint8
 from hubel.runtime.machine import keep_memory
@@ -27,15 +28,13 @@ from hubel.runtime.machine import keep_memory
 Address = tuple[int, np.ndarray]
 """Of a batch: the epoch and the indices (N,)."""
 
-AHEAD = 1
-"""Batches that are made in advance without workers."""
-
 
 class Loader:
     """Batches of `Pictures`, or of any data set with `len` and [i] -> Sample or (picture, target).
 
     The order is a function of (seed, epoch), augmentation one of (seed, epoch, index). `workers`
-    are processes that are started once; with 0 the batches are made where they are used. The last
+    are threads where the pictures are decoded already, and processes, started once, where decoding
+    or someone else's Python is to be done; with 0 the batches are made where they are used. The last
     batch of an epoch is dropped where it is not full, unless `drop_last` is False. `ahead` makes
     the next batch in a thread while this one is used, where there are no workers. `pin` puts
     batches where a GPU can fetch them by itself.
@@ -95,31 +94,29 @@ class Loader:
             began = time.perf_counter()
 
     def _made(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
-        if self.workers:
-            return self._from_workers(addresses)
-        return (self._in_thread if self.ahead else map)(self._here, addresses)
+        if self.workers and not _decoded(self.dataset):
+            return self._from_processes(addresses)
+        threads = self.workers or int(self.ahead)
+        return self._from_threads(addresses, threads) if threads else map(self._here, addresses)
 
     def _here(self, address: Address) -> _Made:
         batch, *seconds = self._make.batch(address)
         return (batch.pin_memory() if self.pin else batch), *seconds
 
-    @staticmethod
-    def _in_thread(
-        make: Callable[[Address], _Made], addresses: list[Address]
-    ) -> Iterator[_Made]:
-        pool = ThreadPoolExecutor(1)
+    def _from_threads(self, addresses: list[Address], threads: int) -> Iterator[_Made]:
+        pool = ThreadPoolExecutor(threads)
         try:
             waiting: deque[Future[_Made]] = deque()
             for address in addresses:
-                waiting.append(pool.submit(make, address))
-                if len(waiting) > AHEAD:
+                waiting.append(pool.submit(self._here, address))
+                if len(waiting) > threads + 1:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:  # an epoch that is broken off leaves no thread behind
             pool.shutdown(cancel_futures=True)
 
-    def _from_workers(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
+    def _from_processes(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
         self._plan.addresses = addresses
         if self._pool is None:
             _check_sendable(self._make)
@@ -176,6 +173,10 @@ class _Make(torch.utils.data.Dataset[_Made | ValueError]):
         pictures = apply(self.steps, pictures, self.seed, epoch, indices)
         batch = Batch(pictures, torch.from_numpy(targets), torch.from_numpy(indices))
         return batch, read - began, time.perf_counter() - read
+
+
+def _decoded(dataset: Any) -> bool:
+    return isinstance(dataset, Pictures) and not isinstance(dataset.arrays, Files)
 
 
 def _read(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray | list[np.ndarray], np.ndarray]:
