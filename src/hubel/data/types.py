@@ -101,6 +101,8 @@ class Data:
     split: str
     licence: str
     fingerprint: str
+    test: Source | None = None
+    """The test part, which no training looks at unless it stands in for validation."""
 
 
 class _Taken(Sequence[Readable]):

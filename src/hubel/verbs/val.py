@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.golden import Replay, replay
+from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Predictor, load
 
 if TYPE_CHECKING:
-    from hubel.data import Data
+    from hubel.data import Data, Source
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,12 @@ def val(
     bundle: str | os.PathLike[str],
     data: Any = None,
     *,
+    part: str = "val",
     golden: bool = False,
     batch: int = 32,
     engine_threads: int | None = None,
 ) -> Scores | Replay:
-    """Score a bundle on the validation part of `data`, or replay its golden pictures.
+    """Score a bundle on a part of `data`, val or test, or replay its golden pictures.
 
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
@@ -52,11 +54,11 @@ def val(
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
     predictor = load(bundle, threads=engine_threads)
-    return replay(predictor) if golden else score(predictor, data, batch)
+    return replay(predictor) if golden else score(predictor, data, batch, part)
 
 
-def score(predictor: Predictor, data: Any, batch: int) -> Scores:
-    """Send the validation pictures through the bundle's own engine."""
+def score(predictor: Predictor, data: Any, batch: int, part: str = "val") -> Scores:
+    """Send the pictures of a part through the bundle's own engine."""
     import numpy as np
 
     from hubel.analysis.errors import confusion, per_class, wilson
@@ -71,12 +73,17 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
             f"{opened.where} has classes that the bundle does not know: {', '.join(strange)}; "
             f"it knows {', '.join(classes)}"
         )
-    pictures, findings = decode(opened.val, predictor.bundle.preprocess)
+    source, split = _part(opened, part)
+    pictures, findings = decode(source, predictor.bundle.preprocess)
     places = np.array([classes.index(name) for name in opened.classes])
     truths = places[np.asarray(pictures.targets)]
-    arrays = pictures.arrays  # uint8 (N, H, W, 1 or 3)
-    colour = np.broadcast_to(arrays, (*arrays.shape[:3], 3))  # grey: three equal channels
-    probabilities = predictor.probabilities(predictor.scores(colour, batch))  # (N, classes)
+    scores = []
+    for start in range(0, len(pictures), batch):  # they may be more than memory holds
+        places_ = np.arange(start, min(start + batch, len(pictures)))
+        arrays = np.asarray(pictures.arrays[places_])  # uint8 (n, H, W, 1 or 3)
+        colour = np.broadcast_to(arrays, (*arrays.shape[:3], 3))  # grey: three equal channels
+        scores.append(predictor.scores(colour, batch))
+    probabilities = predictor.probabilities(np.concatenate(scores))  # (N, classes)
     own = probabilities[np.arange(len(truths)), truths]
     outcome = Outcome(
         names=tuple(pictures.names),
@@ -87,7 +94,7 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
     return Scores(
         bundle=str(predictor.bundle.folder),
         data=str(opened.where),
-        split=str(opened.split),
+        split=split,
         pictures=len(truths),
         top1=outcome.top1,
         top5=outcome.top5,
@@ -98,6 +105,17 @@ def score(predictor: Predictor, data: Any, batch: int) -> Scores:
         },
         left_out={finding.name: finding.message for finding in findings},
     )
+
+
+def _part(data: Data, part: str) -> tuple[Source, str]:
+    """The pictures of the part, and what they are in words."""
+    if part == "val":
+        return data.val, str(data.split)
+    if part != "test":
+        raise unknown("part", part, ("val", "test"))
+    if data.test is None:
+        raise ValueError(f"{data.where} has no test part; leave out --part to score on validation")
+    return data.test, "the test part"
 
 
 def held_out(where: Any, bundle: Bundle) -> Data:
