@@ -63,6 +63,9 @@ def train(
     save_every: int | None = typer.Option(
         None, help="Checkpoint every so many steps; by default every minute."
     ),
+    tensorboard: bool = typer.Option(
+        False, "--tensorboard", help="Write TensorBoard's event files into the run folder, too."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Train on pictures; leaves a run folder with a report and a bundle."""
@@ -111,6 +114,7 @@ def train(
     where: dict[str, Any] = {"resume": data or True} if resume else {"data": data, "name": name}
     progress = "quiet" if as_json else "auto"
     rhythm = Rhythm(save_steps=save_every)
+    given["tensorboard"] = tensorboard
     try:
         run = verb(**where, runs=runs, progress=progress, rhythm=rhythm, **given)
     except Stopped as stop:

@@ -16,6 +16,7 @@ from hubel.runtime.bundle import WEIGHTS
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss
+from hubel.training.board import Board, require_tensorboard
 from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
 from hubel.training.loop import Rhythm, Stopped
@@ -86,6 +87,7 @@ def train(
     download: bool = False,
     progress: str = "auto",
     rhythm: Rhythm | None = None,
+    tensorboard: bool = False,
     **changes: Any,
 ) -> Run:
     """Train a classifier and leave a run folder: recipe, results, checkpoints, bundle, report.
@@ -96,12 +98,15 @@ def train(
     logits (N, classes). `loss`: any function of (logits, targets). `changes`: fields of the recipe
     (epochs, batch, seed, ...), and `lr` and `size` in pixels; `labels`: a table of corrected labels
     such as errors.csv, or {picture: class}. `resume`: True for the latest run, or
-    a run's folder; with objects of your own, give the same ones again.
+    a run's folder; with objects of your own, give the same ones again. `tensorboard`: write event
+    files into the run folder, too.
 
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
     """
     module = network if isinstance(network, nn.Module) else None
     watching = watcher(progress)
+    if tensorboard:
+        require_tensorboard()
     if resume:
         run = Run.latest(Path(runs)) if resume is True else Run.open(resume)
         if run.finished:
@@ -119,6 +124,8 @@ def train(
     if gathered.data is not None:
         _same_data(run, gathered.data)
     _announce(watching, run, trainer, gathered)
+    if tensorboard or Board.used(run.path):
+        watching = Board(run.path, watching)
     try:
         outcome = trainer.fit(run, watching, rhythm)
     except Stopped:
