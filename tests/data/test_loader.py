@@ -205,7 +205,7 @@ class TestPhotographs:
             next(loader.epoch(0))
 
     def test_pictures_of_several_sizes_need_a_crop(self, tmp_path):
-        with pytest.raises(ValueError, match="need the same height, .* or crop as the first step"):
+        with pytest.raises(ValueError, match=r"need the same height, .* or crop as the first step"):
             next(Loader(photographs(tmp_path)["kept"], batch=5, seed=0).epoch(0))
 
 

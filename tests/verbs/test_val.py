@@ -62,7 +62,7 @@ def test_the_test_part(made_bundle, labelled, tmp_path):
     assert val(made_bundle, parted, part="test").per_class == found.per_class
     with pytest.raises(ValueError, match="has no test part; leave out --part"):
         val(made_bundle, labelled, part="test")
-    with pytest.raises(ValueError, match="part 'tset'.*did you mean 'test'"):
+    with pytest.raises(ValueError, match=r"part 'tset'.*did you mean 'test'"):
         val(made_bundle, labelled, part="tset")
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from hubel.runtime.cache import cache_folder
 from hubel.data.likeness import near_pairs, stars
 from hubel.data.oddities import odd_classes, odd_pictures
 from hubel.data.survey import Look, survey
 from hubel.data.types import Data, Finding
+from hubel.runtime.cache import cache_folder
 from hubel.runtime.files import write_whole
 
 KINDS = {

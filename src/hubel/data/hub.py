@@ -13,8 +13,8 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from hubel.runtime.cache import cache_folder
 from hubel.data.layout import SPLITS
+from hubel.runtime.cache import cache_folder
 from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.names import unknown
 

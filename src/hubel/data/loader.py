@@ -34,10 +34,10 @@ class Loader:
 
     The order is a function of (seed, epoch), augmentation one of (seed, epoch, index). `workers`
     are threads where the pictures are decoded already, and processes, started once, where decoding
-    or someone else's Python is to be done; with 0 the batches are made where they are used. The last
-    batch of an epoch is dropped where it is not full, unless `drop_last` is False. `ahead` makes
-    the next batch in a thread while this one is used, where there are no workers. `pin` puts
-    batches where a GPU can fetch them by itself.
+    or someone else's Python is to be done; with 0 the batches are made where they are used, or with
+    `ahead` the next one in a thread while this one is used. `pin` puts batches where a GPU can
+    fetch them by itself. The last batch of an epoch is dropped where it is not full, unless
+    `drop_last` is False.
 
     `steps` is the number of batches per epoch. `seconds` adds up what the user of the batches has
     waited for reading and for augmentation.
@@ -96,7 +96,8 @@ class Loader:
     def _made(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
         if self.workers and not _decoded(self.dataset):
             return self._from_processes(addresses)
-        threads = self.workers or int(self.ahead)
+        # Someone else's data set may draw from the generators that the network draws from.
+        threads = self.workers or int(self.ahead and isinstance(self.dataset, Pictures))
         return self._from_threads(addresses, threads) if threads else map(self._here, addresses)
 
     def _here(self, address: Address) -> _Made:

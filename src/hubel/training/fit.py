@@ -81,7 +81,8 @@ class Trainer:
         self._spent: dict[str, float] = {}
         gpu = self.device.type != "cpu"
         ahead = gpu or torch.get_num_threads() < cores()  # else it would take the network's time
-        shared = {"seed": recipe.seed, "ahead": ahead, "pin": self.device.type == "cuda"}
+        pin = self.device.type == "cuda"
+        shared: dict[str, Any] = {"seed": recipe.seed, "ahead": ahead, "pin": pin}
         workers = recipe.workers
         if workers is None:
             workers = min(8, cores() - 1) if gpu and _decodes(train) else 0
@@ -204,7 +205,7 @@ class Trainer:
 
     @property
     def idle(self) -> int:
-        """Processors that the training itself leaves to loader processes, those at work included."""
+        """Processors that the network leaves to loader workers, those at work included."""
         busy = torch.get_num_threads() if self.device.type == "cpu" else 1
         return max(0, cores() - busy)
 
