@@ -40,9 +40,12 @@ STEPS: dict[str, Any] = {
 
 
 def apply(
-    steps: Sequence[Step], pictures: Tensor, seed: int, epoch: int, indices: np.ndarray
+    steps: Sequence[Step], pictures: Any, seed: int, epoch: int, indices: np.ndarray
 ) -> Tensor:
-    """Pictures (N, C, H, W) of the given indices (N,) -> what this epoch makes of them."""
+    """Pictures (N, C, H, W) of the given indices (N,) -> what this epoch makes of them.
+
+    Where `Crop` is the first step, they may be a list of uint8 (h, w, C) of any shapes.
+    """
     u = draws(seed, epoch, indices, sum(step.draws for step in steps))
     at = 0
     for step in steps:

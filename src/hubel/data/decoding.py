@@ -197,10 +197,10 @@ def _without_cache(
         note = f"decoded pictures stay in memory: {because}"
         if work.shape:
             return np.concatenate(blocks), errors, note
-        pictures = [picture for block in blocks for picture in block]
-        places = np.array([(0, *picture.shape) for picture in pictures], np.int64).reshape(-1, 4)
+        made = [picture for block in blocks for picture in block]
+        places = np.array([(0, *picture.shape) for picture in made], np.int64).reshape(-1, 4)
         places[1:, 0] = np.cumsum(places[:-1, 1:].prod(axis=1))
-        flat = [picture.reshape(-1) for picture in pictures] or [np.empty(0, np.uint8)]
+        flat = [picture.reshape(-1) for picture in made] or [np.empty(0, np.uint8)]
         return Ragged(np.concatenate(flat), places), errors, note
     errors = _unusable(path.with_suffix(".errors"), work)
     pictures = work.source.pictures

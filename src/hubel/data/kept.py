@@ -71,13 +71,13 @@ Arrays = np.ndarray | Ragged | Files
 """Pictures by number: one array (N, H, W, C), or single ones (h, w, C)."""
 
 
-def by_name(pixels: np.ndarray) -> np.ndarray | str:
+def by_name(pixels: Any) -> Any:
     """For worker processes: the name of the whole file instead of its pixels."""
     whole = isinstance(pixels, np.memmap) and isinstance(pixels.base, mmap.mmap)
-    return str(pixels.filename) if whole else pixels  # type: ignore[attr-defined]
+    return str(pixels.filename) if whole else pixels
 
 
-def opened(pixels: np.ndarray | str) -> np.ndarray:
+def opened(pixels: Any) -> Any:
     """The inverse of `by_name`."""
     return np.load(pixels, mmap_mode="r") if isinstance(pixels, str) else pixels
 

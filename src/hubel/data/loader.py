@@ -72,7 +72,7 @@ class Loader:
         self.seconds = {"read": 0.0, "augment": 0.0}
         self._make = _Make(dataset, tuple(augment), seed)
         self._plan = _Plan([])
-        self._pool: DataLoader[_Made] | None = None
+        self._pool: DataLoader[_Made | ValueError] | None = None
 
     def epoch(self, e: int, start: int = 0) -> Iterator[Batch]:
         """The batches of epoch e, from number `start` on; those before it are not made."""
@@ -101,8 +101,8 @@ class Loader:
         return self._from_threads(addresses, threads) if threads else map(self._here, addresses)
 
     def _here(self, address: Address) -> _Made:
-        batch, *seconds = self._make.batch(address)
-        return (batch.pin_memory() if self.pin else batch), *seconds
+        batch, read, augmented = self._make.batch(address)
+        return (batch.pin_memory() if self.pin else batch), read, augmented
 
     def _from_threads(self, addresses: list[Address], threads: int) -> Iterator[_Made]:
         pool = ThreadPoolExecutor(threads)
