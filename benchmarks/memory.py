@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from hubel.runtime.machine import cores, environment
+from hubel.runtime.machine import cores, environment, keep_memory
 
 RESULT = Path(__file__).parent / "results" / "memory.json"
 STEPS = 15
@@ -27,7 +27,6 @@ def steps(keep: bool) -> float:
     import torch
 
     from hubel.networks import create
-    from hubel.training.device import keep_memory
 
     if keep and not keep_memory():
         raise SystemExit("this system's memory allocator has no such setting")

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from hubel.data.augment import (
     STEPS,
@@ -244,6 +245,67 @@ class TestCrop:
         stripes = torch.tensor([0, 255], dtype=torch.uint8).repeat(1, 1, 64, 32)
         step = Crop((16, 16), area=(0.9, 1))
         assert step(stripes, u(step, 1))[:, :, :, 1:-1].std() < 45  # 127 without
+
+
+class TestCropOfSinglePictures:
+    def photographs(self) -> list[np.ndarray]:
+        random = np.random.default_rng(0)
+        coarse = [random.integers(0, 256, (5, 6, 3), np.uint8) for _ in range(6)]
+        sizes = [(60, 90), (33, 80), (200, 30), (64, 64), (41, 42), (90, 300)]
+        return [np.array(Image.fromarray(c).resize(s, 3)) for c, s in zip(coarse, sizes)]
+
+    def test_all_of_it_is_what_pillow_resizes(self):
+        pictures = self.photographs()
+        step = Crop((24, 32), area=(1, 1), aspect=(1e-3, 1e3))
+        u = np.zeros((6, 4))
+        ratios = [picture.shape[1] / picture.shape[0] for picture in pictures]
+        u[:, 1] = (np.log(ratios) - np.log(1e-3)) / (np.log(1e3) - np.log(1e-3))
+        out = step(pictures, u)
+        assert out.shape == (6, 3, 24, 32)
+        assert out.dtype == torch.uint8
+        assert out.is_contiguous(memory_format=torch.channels_last)
+        for made, picture in zip(out, pictures):
+            expected = np.asarray(Image.fromarray(picture).resize((32, 24), Image.BILINEAR))
+            apart = made.permute(1, 2, 0).numpy().astype(int) - expected
+            assert np.abs(apart).max() <= 1  # the last rounding
+
+    def test_windows_keep_to_area_aspect_and_picture(self):
+        ramp = np.arange(120, dtype=np.uint8)
+        rows, columns = (np.broadcast_to(a, (120, 120)) for a in (ramp[:, None], ramp))
+        picture = np.stack([rows, columns, np.zeros_like(rows)], axis=2)
+        step = Crop((40, 40), area=(0.1, 0.6), aspect=(0.5, 2))
+        n = 300
+        u = np.random.default_rng(1).random((n, 4))
+        out = step([picture] * n, u).double()
+        tall = (out[:, 0].amax((1, 2)) - out[:, 0].amin((1, 2))).numpy()
+        wide = (out[:, 1].amax((1, 2)) - out[:, 1].amin((1, 2))).numpy()
+        share = tall * wide / 120**2
+        assert 0.07 < share.min() < 0.13
+        assert 0.5 < share.max() < 0.63
+        assert (wide / tall).min() > 0.45
+        assert (wide / tall).max() < 2.25
+        assert out[:, 0].amin() <= 2
+        assert out[:, 0].amax() >= 117  # the borders are reached
+
+    def test_each_by_itself(self):
+        pictures, u = self.photographs(), np.random.default_rng(2).random((6, 4))
+        step = Crop((16, 16), area=(0.08, 1))
+        whole = step(pictures, u)
+        for i in range(6):
+            assert torch.equal(step(pictures[i : i + 1], u[i : i + 1])[0], whole[i])
+
+    def test_grey(self):
+        pictures = [picture[:, :, :1] for picture in self.photographs()]
+        assert Crop((8, 9))(pictures, np.full((6, 4), 0.5)).shape == (6, 1, 8, 9)
+
+
+def test_mirror_of_large_pictures():
+    pictures = torch.randint(0, 256, (4, 3, 120, 130), dtype=torch.uint8)
+    u = np.array([[0.4], [0.6], [0.1], [0.9]])
+    for layout in (torch.contiguous_format, torch.channels_last):
+        out = Mirror()(pictures.contiguous(memory_format=layout), u)
+        assert torch.equal(out[::2], pictures[::2].flip(3))
+        assert torch.equal(out[1::2], pictures[1::2])
 
 
 def test_erase():

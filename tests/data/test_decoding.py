@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from hubel.data import decode, decoding, open_data
+from hubel.data.kept import Files, Ragged
 from hubel.pictures import Preprocess
 
 SMALL = Preprocess((6, 8), "squash", pad=1, fill=9)
@@ -175,6 +176,87 @@ class TestWithoutCache:
         second, _ = decode(open_data(pets).train, SMALL)
         np.testing.assert_array_equal(second.arrays, expected)
         assert not second.note
+
+
+class TestOfTheirOwnShapes:
+    """`least`: pictures for random crops, from the cache, from memory, or decoded every time."""
+
+    WAY = Preprocess((32, 32)).whole(100)
+
+    def decode(self, source, **words):
+        return decode(source, Preprocess((32, 32)), least=100, **words)
+
+    def test_all_of_each_picture(self, data):
+        source = open_data(data / "hymenoptera").val.take(np.arange(12))
+        pictures, findings = self.decode(source)
+        assert isinstance(pictures.arrays, Ragged)
+        assert not findings
+        assert not pictures.note
+        shapes = set()
+        for i in range(12):
+            expected = self.WAY(source.read(i))
+            np.testing.assert_array_equal(pictures[i].picture, expected)
+            assert min(expected.shape[:2]) >= 100
+            shapes.add(expected.shape)
+        assert len(shapes) > 3
+
+    def test_kept_sent_and_made_anew(self, pets, decodings, monkeypatch):
+        source = open_data(pets).train
+        first, _ = self.decode(source)
+        monkeypatch.setattr(decoding._Work, "_pixels", None)  # nothing is decoded again
+        second, _ = self.decode(source)
+        again = pickle.loads(pickle.dumps(second))
+        for pictures in (second, again):
+            assert isinstance(pictures.arrays.pixels, np.memmap)
+            assert len(pictures) == len(first) == 16
+            np.testing.assert_array_equal(pictures[7].picture, first[7].picture)
+        assert len(pickle.dumps(second.arrays)) < second.arrays.pixels.nbytes
+
+    @pytest.mark.parametrize("free", [10**12, 1])
+    def test_without_cache_in_memory_or_from_the_files(self, pets, cache, monkeypatch, free):
+        (pets / "cats" / "3.png").write_bytes(b"")
+        source = open_data(pets, val=1).val
+        kept, _ = self.decode(source)
+        kept = [kept[i] for i in range(len(kept))]
+        shutil.rmtree(cache)
+        monkeypatch.setenv("HUBEL_CACHE_LIMIT", "0")
+        monkeypatch.setattr(decoding, "free_memory", lambda: free)
+        for _ in range(2):  # what cannot be used is looked for once
+            pictures, findings = self.decode(source)
+            assert isinstance(pictures.arrays, Files if free == 1 else Ragged)
+            assert ("anew in every epoch" if free == 1 else "stay in memory") in pictures.note
+            assert "HUBEL_CACHE_LIMIT" in pictures.note
+            assert [finding.name for finding in findings] == ["cats/3.png"]
+            again = pickle.loads(pickle.dumps(pictures))
+            for i, sample in enumerate(kept):
+                np.testing.assert_array_equal(again[i].picture, sample.picture)
+                assert (again[i].name, again[i].target) == (sample.name, sample.target)
+
+    def test_validation_from_the_files(self, pets, monkeypatch):
+        (pets / "cats" / "3.png").write_bytes(b"")
+        monkeypatch.setenv("HUBEL_CACHE_LIMIT", "0")
+        monkeypatch.setattr(decoding, "free_memory", lambda: 1)
+        source = open_data(pets, val=1).val
+        pictures, findings = decode(source, SMALL)
+        assert len(findings) == 1
+        np.testing.assert_array_equal(pictures[5].picture, SMALL(pets / pictures.names[5]))
+
+    def test_parquet_from_the_file(self, data, monkeypatch):
+        monkeypatch.setenv("HUBEL_DATA", str(data))
+        monkeypatch.setenv("HUBEL_CACHE_LIMIT", "0")
+        monkeypatch.setattr(decoding, "free_memory", lambda: 1)
+        source = open_data("cifar10").val.take(np.arange(5))
+        pictures, _ = self.decode(source)
+        again = pickle.loads(pickle.dumps(pictures))
+        np.testing.assert_array_equal(again[3].picture, self.WAY(source.read(3)))
+
+    def test_a_disk_that_is_full_is_told_in_a_sentence(self, pets, monkeypatch):
+        said = []
+        monkeypatch.setattr(decoding, "_SAID", 0)
+        self.decode(open_data(pets).train, say=said.append)
+        assert len(said) == 1
+        assert said[0].startswith("Decoding 16 pictures: 0.0 MB in ")
+        assert said[0].endswith("decoded, kept for the next time")
 
 
 def test_workers_get_the_files_name_not_its_pixels(data, monkeypatch):

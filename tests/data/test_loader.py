@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hubel.data import Loader, Sample
-from hubel.data.augment import Affine, Elastic, Erase, Mirror, Shift
+from hubel.data.augment import Affine, Contrast, Crop, Elastic, Erase, Mirror, Shift
 from hubel.data.decoding import Pictures
 from hubel.data.draws import order
+from hubel.data.kept import Files, Ragged
 from hubel.data.loader import as_sample
+from hubel.pictures import PictureError, Preprocess
 
 STEPS = (Mirror(), Shift(2), Affine(rotate=10, fill="mean"), Elastic(1.0), Erase(3))
 
@@ -22,6 +27,25 @@ def pictures(n: int = 50, c: int = 3) -> Pictures:
     random = np.random.default_rng(0)
     arrays = random.integers(0, 256, (n, 8, 10, c), np.uint8)
     return Pictures(arrays, np.arange(n) % 7, [f"{i}.png" for i in range(n)], tuple("abcdefg"))
+
+
+def photographs(root: Path, n: int = 30) -> dict[str, Pictures]:
+    """The same pictures of different sizes, decoded and in files."""
+    random = np.random.default_rng(0)
+    files = [root / f"{i}.jpg" for i in range(n)]
+    for i, file in enumerate(files):
+        coarse = random.integers(0, 256, (4, 5, 3), np.uint8)
+        Image.fromarray(coarse).resize((90 + i, 120 - i)).save(file)
+    way = Preprocess((16, 16)).whole(40)
+    arrays = [way(file) for file in files]
+    places = np.array([(0, *array.shape) for array in arrays])
+    places[1:, 0] = np.cumsum([array.size for array in arrays])[:-1]
+    kept = Ragged(np.concatenate([array.reshape(-1) for array in arrays]), places)
+    facts = (np.arange(n) % 7, [file.name for file in files], tuple("abcdefg"))
+    return {"kept": Pictures(kept, *facts), "files": Pictures(Files(files, way), *facts)}
+
+
+CROPS = (Crop((16, 20), area=(0.08, 1.0)), Mirror(), Contrast(0.2))
 
 
 class Pairs:
@@ -142,6 +166,47 @@ class TestWorkers:
             ValueError, match=r"Pairs cannot be sent to worker processes .*workers=0"
         ):
             next(loader.epoch(0))
+
+
+class TestPhotographs:
+    def test_from_cache_and_files_here_and_in_workers(self, tmp_path):
+        made = photographs(tmp_path)
+        words = {"batch": 7, "seed": 5, "augment": CROPS}
+        expected = [Loader(made["kept"], **words), Loader(made["kept"], **words)]
+        loaders = [
+            Loader(made[name], workers=workers, ahead=ahead, **words)
+            for name in ("kept", "files")
+            for workers, ahead in ((0, False), (0, True), (2, False))
+        ]
+        for epoch, start in ((0, 0), (1, 2)):
+            batches = list(expected[0].epoch(epoch, start))
+            assert batches[0].pictures.shape == (7, 3, 16, 20)
+            for loader in loaders:
+                others = list(loader.epoch(epoch, start))
+                assert len(others) == len(batches) == loader.steps - start
+                assert all(map(same, batches, others))
+
+    def test_a_broken_off_epoch_leaves_no_thread(self, tmp_path):
+        loader = Loader(photographs(tmp_path)["kept"], batch=3, seed=0, augment=CROPS, workers=3)
+        before = threading.active_count()
+        batches = loader.epoch(0)
+        next(batches)
+        assert threading.active_count() > before
+        batches.close()
+        assert threading.active_count() == before
+
+    @pytest.mark.parametrize("workers", [0, 1])
+    def test_a_file_that_goes_meanwhile_is_named(self, tmp_path, workers):
+        loader = Loader(
+            photographs(tmp_path)["files"], batch=30, seed=0, augment=CROPS, workers=workers
+        )
+        (tmp_path / "9.jpg").unlink()
+        with pytest.raises(PictureError, match=r"9\.jpg: does not exist"):
+            next(loader.epoch(0))
+
+    def test_pictures_of_several_sizes_need_a_crop(self, tmp_path):
+        with pytest.raises(ValueError, match=r"need the same height, .* or crop as the first step"):
+            next(Loader(photographs(tmp_path)["kept"], batch=5, seed=0).epoch(0))
 
 
 def test_seconds_add_up_to_the_waiting():

@@ -57,6 +57,7 @@ class TestFolders:
         assert all(name.startswith(train) for name in data.train.names)
         assert all(name.startswith(held) for name in data.val.names)
         assert data.split.startswith(words)
+        assert data.test is (data.val if held == "test" else None)
 
     def test_a_test_part_beside_val_is_left_alone(self, fill):
         data = open_data(
@@ -64,6 +65,8 @@ class TestFolders:
         )
         assert all(name.startswith("val") for name in data.val.names)
         assert data.split.endswith("the test part is left alone")
+        assert all(name.startswith("test") for name in data.test.names)
+        assert len(data.test) == 20
 
     def test_a_train_part_alone_is_divided(self, fill):
         data = open_data(fill([f"train/{name}" for name in PETS]))

@@ -45,15 +45,6 @@ def test_orientation(image, written, read):
     assert read_header(stored(image, "jpeg", exif=exif)).orientation == read
 
 
-@pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_has_an_end(image, progressive):
-    content = stored(image, "jpeg", progressive=progressive, comment=b"\xff\xd9 is no end here")
-    assert read_header(content).whole
-    assert read_header(content + b"a film follows").whole
-    assert not read_header(content[:-300] + bytes(300)).whole
-    assert not read_header(content[:-2]).whole
-
-
 def test_what_is_no_picture_is_refused():
     with pytest.raises(PictureError, match="damaged"):
         read_header(b"no picture")

@@ -350,3 +350,82 @@ class TestList:
         (tmp_path / "other.png").symlink_to(tmp_path / "gone.png")
         found = [file.relative_to(tmp_path).as_posix() for file in list_pictures(tmp_path)]
         assert found == ["other.png", "real/1.png"]
+
+
+def stored(image: Image.Image, kind: str, **words) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **words)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def photograph(data) -> Image.Image:
+    """Of 1024 x 768 pixels."""
+    file = data / "superres/Sun_Hays80/abbey_sun_asztnlqhlrvirneh.jpg"
+    return Image.open(file).convert("RGB").crop((0, 0, 1024, 768))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_an_end_is_refused(photograph, progressive):
+    """Pillow finds most of them truncated; where it made up the rest, the missing end tells."""
+    kinds = set()
+    for image in (photograph, photograph.resize((64, 48))):
+        words = {"quality": 90, "progressive": progressive, "comment": b"\xff\xd9 is no end here"}
+        content = stored(image, "jpeg", **words)
+        for good in (content, content + b"a film follows"):
+            assert read_picture(good).shape == (image.height, image.width, 3)
+        half = len(content) // 2
+        for spoilt in (content[:-300] + bytes(300), content[:half] + bytes(half)):
+            with pytest.raises(PictureError, match="restore it from its source") as caught:
+                read_picture(spoilt)
+            kinds.add(caught.value.kind)
+    assert kinds <= {"cut short", "truncated"}
+    assert progressive or "cut short" in kinds
+
+
+class TestAtAFraction:
+    """`least`: as small as leaves so many pixels a side."""
+
+    @pytest.mark.parametrize("kind", ["jpeg", "png"])
+    @pytest.mark.parametrize(
+        ("least", "k"), [(769, 1), (385, 1), (384, 2), (193, 2), (192, 4), (96, 8), (1, 8)]
+    )
+    def test_the_largest_that_fits(self, photograph, kind, least, k):
+        content = stored(photograph, kind)
+        assert read_picture(content, least=least).shape == (768 // k, 1024 // k, 3)
+
+    @pytest.mark.parametrize("kind", ["jpeg", "png"])
+    def test_sides_are_rounded_up(self, photograph, kind):
+        content = stored(photograph.crop((0, 0, 333, 219)), kind)
+        assert read_picture(content, least=50).shape == (55, 84, 3)
+
+    @pytest.mark.parametrize("k", [2, 4, 8])
+    def test_how_far_from_full_decoding(self, photograph, k):
+        """Of a JPEG, against the means of k x k pixels of the whole; docs/data.md says so."""
+        content = stored(photograph, "jpeg", quality=90)
+        means = np.asarray(Image.fromarray(read_picture(content)).reduce(k)).astype(int)
+        apart = np.abs(read_picture(content, least=768 // k).astype(int) - means)
+        assert apart.mean() < 1.5
+        assert np.quantile(apart, 0.99) <= 8
+
+    def test_upright_grey_transparent(self, photograph):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        assert read_picture(stored(photograph, "jpeg", exif=exif), least=300).shape == (512, 384, 3)
+        assert read_picture(stored(photograph.convert("L"), "jpeg"), least=300).shape[:2] == (
+            384,
+            512,
+        )
+        assert read_picture(photograph.convert("RGBA"), least=300).shape == (384, 512, 3)
+        assert read_picture(np.asarray(photograph), least=300).shape == (384, 512, 3)
+
+    def test_a_picture_of_ones_own_is_not_changed(self, photograph):
+        image = Image.open(io.BytesIO(stored(photograph, "jpeg")))
+        assert read_picture(image, least=300).shape == (384, 512, 3)
+        assert image.size == (1024, 768)
+
+    def test_a_damaged_file_is_found(self, photograph):
+        content = stored(photograph, "jpeg")
+        with pytest.raises(PictureError) as caught:
+            read_picture(content[: len(content) // 2], least=1)
+        assert caught.value.kind == "truncated"

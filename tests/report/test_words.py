@@ -50,10 +50,30 @@ def test_verdicts():
     spent = {"read": 3, "augment": 4, "compute": 91, "validate": 2}
     assert plain(verdict(spent)) == "compute-bound: 91 % of the time in forward and backward"
     said = plain(verdict(spent | {"read": 200}))
-    assert (
-        said == "decode-bound: 67 % of the time in reading and decoding; more --workers would help"
-    )
+    bound = "decode-bound: 67 % of the time in reading and decoding"
+    busy = "all processors are busy, so a smaller canvas or fewer distortions would help"
+    assert said == f"{bound}; {busy}"
     assert verdict(spent | {"augment": 200}).startswith("augment-bound")
     assert verdict(spent | {"validate": 200}).startswith("validation-bound")
     assert verdict({"read": 0.0, "compute": 0.0}) == "no time was measured"
     assert verdict({}) == "no time was measured"
+
+
+def test_how_many_more_workers():
+    """What the loader made took 3 times as long as the network."""
+    spent = {"read": 300.0, "augment": 0.0, "compute": 100.0}
+
+    def said(**facts: int) -> str:
+        return plain(verdict(spent, **facts)).partition("; ")[2]
+
+    assert said(idle=8) == "3 more workers (--workers 3) would save about 75 %"
+    assert said(idle=2) == "2 more workers (--workers 2) would save about 62 %"
+    # One worker made 400 s of batches, 100 of them beside the network.
+    assert said(workers=1, idle=8) == "3 more workers (--workers 4) would save about 75 %"
+    assert said(workers=1, idle=2) == "1 more worker (--workers 2) would save about 50 %"
+    assert "processors are busy" in said(workers=4, idle=4)
+    some = {"read": 20.0, "augment": 0.0, "compute": 80.0}
+    assert plain(verdict(some, 0, 3)) == (
+        "compute-bound: 80 % of the time in forward and backward; "
+        "1 more worker (--workers 1) would save about 20 %"
+    )

@@ -7,9 +7,15 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import hubel
+from hubel.data import decoding
+from hubel.data.geometry import Crop
+from hubel.training.loop import Rhythm
+from hubel.training.progress import Lines
+from hubel.verbs.resumption import compare
 
 
 class Squares(torch.utils.data.Dataset):
@@ -87,3 +93,62 @@ def test_a_run_shows_itself(tmp_path):
     assert "report.html" in run._repr_html_()
     assert json.loads(json.dumps(run.to_dict()))["val_top1"] == run.scores["val_top1"]
     assert hubel.train(resume=run.path) == run
+
+
+class Killed(Exception):
+    pass
+
+
+class TestPhotographs:
+    """From the files' own shapes to a run, and on without the cache it began with."""
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        for i, picture in enumerate(Squares(40, 0).pictures):
+            bright = int(picture[:, 8:].mean() > picture[:, :8].mean())
+            file = tmp_path / "photographs" / "lr"[bright] / f"{i}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).resize((60 + i, 50)).save(file)
+        return tmp_path / "photographs"
+
+    def test_resumed_without_the_cache(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setenv("HUBEL_CACHE", str(tmp_path / "cache"))
+
+        def train(name, **words):
+            torch.manual_seed(0)
+            return hubel.train(network=Tiny(), runs=tmp_path, name=name, progress="lines", **words)
+
+        given = {"data": folder, "recipe": "photos", "size": 16, "batch": 8, "epochs": 2}
+        whole = train("whole", threads=1, **given)
+        assert whole.recipe.workers == 0  # chosen at the start
+        assert isinstance(whole.recipe.augment[0], Crop)
+
+        real = Lines.step
+
+        def kill(self, state, loader):
+            real(self, state, loader)
+            if state.step == 6:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Lines, "step", kill)
+            with pytest.raises(Killed):
+                train("killed", threads=1, rhythm=Rhythm(save_steps=3), **given)
+        hubel.doctor(empty=True)
+        monkeypatch.setenv("HUBEL_CACHE_LIMIT", "0")
+        monkeypatch.setattr(decoding, "free_memory", lambda: 1)
+        resumed = train("killed", resume=tmp_path / "classify" / "killed")
+        assert compare(whole, resumed) == []
+
+    def test_what_it_says(self, folder, tmp_path, monkeypatch, capsys):
+        monkeypatch.setenv("HUBEL_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("HUBEL_CACHE_LIMIT", "0")
+        monkeypatch.setattr(decoding, "free_memory", lambda: 1)
+        run = hubel.train(
+            folder, recipe="photos", network=Tiny(), size=16, batch=8, epochs=1, threads=1,
+            runs=tmp_path, progress="lines",
+        )  # fmt: skip
+        said = capsys.readouterr().err
+        assert said.count("pictures are decoded anew in every epoch") == 2  # train and val differ
+        assert "-bound: " in said.splitlines()[-1]
+        assert "-bound: " in run.report.read_text(encoding="utf-8")

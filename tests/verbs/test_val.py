@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,29 @@ def test_of_the_training_data_only_what_was_held_out(bundle, reseal, labelled):
     found = val(bundle, labelled)
     assert found.pictures + len(found.left_out) == len(opened.val) < 40
     assert found == val(bundle, opened)
+
+
+def test_the_test_part(made_bundle, labelled, tmp_path):
+    parted = tmp_path / "parted"
+    for part, digits in (("train", "012"), ("val", "12"), ("test", "02")):
+        for digit in digits:
+            shutil.copytree(labelled / f"digit {digit}", parted / part / f"digit {digit}")
+    found = val(made_bundle, parted, part="test")
+    assert found.split == "the test part"
+    counts = {name: pictures for name, (pictures, _) in found.per_class.items() if pictures}
+    assert counts == {
+        name: len(list((labelled / name).glob("[0-9]*.png"))) for name in ("digit 0", "digit 2")
+    }
+    assert set(n for n, (p, _) in val(made_bundle, parted).per_class.items() if p) == {
+        "digit 1",
+        "digit 2",
+    }
+    shutil.rmtree(parted / "val")  # then validation and test are the same pictures
+    assert val(made_bundle, parted, part="test").per_class == found.per_class
+    with pytest.raises(ValueError, match="has no test part; leave out --part"):
+        val(made_bundle, labelled, part="test")
+    with pytest.raises(ValueError, match=r"part 'tset'.*did you mean 'test'"):
+        val(made_bundle, labelled, part="tset")
 
 
 def test_golden(made_bundle):

@@ -75,7 +75,7 @@ def train(
     ),
     augment: bool = typer.Option(True, help="Whether to use the recipe's augmentation."),
     workers: int | None = typer.Option(
-        None, help="Loader processes; 0 loads in the training process."
+        None, help="Loader processes, 0 for none; by default what suits the pictures and device."
     ),
     threads: int | None = typer.Option(None, help="Processor threads; by default all."),
     device: str | None = typer.Option(None, help="auto, cpu, cuda or mps."),
@@ -96,6 +96,9 @@ def train(
     ),
     save_every: int | None = typer.Option(
         None, help="Checkpoint every so many steps; by default every minute."
+    ),
+    tensorboard: bool = typer.Option(
+        False, "--tensorboard", help="Write TensorBoard's event files into the run folder, too."
     ),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
@@ -160,6 +163,7 @@ def train(
     first = os.environ.get("RANK", "0") == "0"  # of several processes, the one that speaks
     progress = "quiet" if as_json else "auto"
     rhythm = Rhythm(save_steps=save_every)
+    given["tensorboard"] = tensorboard
     try:
         run = verb(**where, runs=runs, progress=progress, rhythm=rhythm, **given)
     except Stopped as stop:

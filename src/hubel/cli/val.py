@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def val(
     bundle: Annotated[Path, typer.Argument(help="A bundle, or the run that holds one.")],
     data: Annotated[str | None, typer.Argument(help="Pictures to score on.")] = None,
+    part: Annotated[str, typer.Option(help="The part of the data: val or test.")] = "val",
     golden: Annotated[
         bool, typer.Option("--golden", help="Replay the golden pictures on this machine.")
     ] = False,
@@ -39,8 +40,9 @@ def val(
     from hubel.verbs.val import val as verb
 
     found = verb(
-        bundle, data, golden=golden, views=views, batch=batch, engine_threads=engine_threads
-    )
+        bundle, data, part=part, golden=golden, views=views, batch=batch,
+        engine_threads=engine_threads,
+    )  # fmt: skip
     if as_json:
         words = asdict(found) | ({"ok": found.ok} if isinstance(found, Replay) else {})
         print(json.dumps(words, indent=1))

@@ -40,12 +40,13 @@ STEPS: dict[str, Any] = {
 
 
 def apply(
-    steps: Sequence[Step], pictures: Tensor, seed: int, epoch: int, indices: np.ndarray
+    steps: Sequence[Step], pictures: Any, seed: int, epoch: int, indices: np.ndarray
 ) -> Tensor:
     """Pictures (N, C, H, W) of the given indices (N,) -> what this epoch makes of them.
 
     A step that says `alternate` gets the numbers of epoch 0 in even epochs, 1 minus them in odd
     ones.
+    Where `Crop` is the first step, they may be a list of uint8 (h, w, C) of any shapes.
     """
     u = draws(seed, epoch, indices, sum(step.draws for step in steps))
     at = 0

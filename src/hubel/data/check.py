@@ -28,7 +28,7 @@ KINDS = {
     "dangling link": "links to files that do not exist",
     "missing": "files that are listed and not there",
     "unreadable": "files that may not be opened",
-    "cut short": "JPEG files without an end, whose last rows decoders make up",
+    "cut short": "JPEG files without an end, whose last rows would be made up",
     "leak": "the same picture in several parts of the data",
     "near leak": "nearly the same picture in several parts of the data",
     "conflict": "the same picture under several labels",
@@ -49,7 +49,7 @@ KINDS = {
 CORRUPT = frozenset(list(KINDS)[:8])
 LEAKS = frozenset({"leak", "near leak"})
 
-VERSION = 1
+VERSION = 2
 """Part of the key of kept findings: raise it when the same files give others."""
 
 NAMED = 6  # pictures that a message names
@@ -174,11 +174,13 @@ class Checked:
 
 
 def check_data(data: Data) -> Checked:
-    """Look at every picture of a data set, train and val; nothing is written or changed.
+    """Look at every picture of a data set, train, val and test; nothing is written or changed.
 
     Memory is about 3 KB a picture. What cannot be a data set at all, `open_data` has refused.
     """
     parts = {"train": data.train, "val": data.val} if len(data.train) else {"all": data.val}
+    if data.test is not None and data.test is not data.val:
+        parts["test"] = data.test
     looks: list[Look] = []
     findings: list[Finding] = list(data.findings)
     for part, source in parts.items():
@@ -207,7 +209,7 @@ def findings_of(data: Data) -> list[Finding]:
     For use in every training: kept in the cache until a file of the data changes.
     """
     key = hashlib.blake2b(digest_size=16)
-    for source in (data.train, data.val):
+    for source in (data.train, data.val, *([data.test] if data.test else [])):
         key.update(f"{VERSION} {source.stamp} {data.classes}".encode("utf-8", "replace"))
         key.update(source.targets.tobytes())
     path = cache_folder() / "checks" / f"{key.hexdigest()}.json"

@@ -7,7 +7,9 @@ import pickle
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +21,11 @@ from torch.utils.data import DataLoader
 from hubel.data.augment import Step, apply
 from hubel.data.decoding import Pictures
 from hubel.data.draws import order
+from hubel.data.geometry import Crop
+from hubel.data.kept import Files
 from hubel.data.types import Batch, Sample
 from hubel.pictures.read import as_uint8
+from hubel.runtime.machine import keep_memory
 
 Address = tuple[int, np.ndarray]
 """Of a batch: the epoch and the indices (N,)."""
@@ -30,9 +35,12 @@ class Loader:
     """Batches of `Pictures`, or of any data set with `len` and [i] -> Sample or (picture, target).
 
     The order is a function of (seed, epoch), augmentation one of (seed, epoch, index). `workers`
-    are processes that are started once; with 0 the batches are made where they are used. The last
-    batch of an epoch is dropped where it is not full, unless `drop_last` is False. With `views`
-    there are only so many forms of every picture: epoch e augments as epoch e mod views does.
+    are threads where the pictures are decoded already, and processes, started once, where decoding
+    or someone else's Python is to be done; with 0 the batches are made where they are used, or with
+    `ahead` the next one in a thread while this one is used. `pin` puts batches where a GPU can
+    fetch them by itself. The last batch of an epoch is dropped where it is not full, unless
+    `drop_last` is False. With `views` there are only so many forms of every picture: epoch e
+    augments as epoch e mod views does.
 
     `share` is (rank, count) of this process among several. Of a training, where all batches are
     full, each process makes its part of every batch; of a validation its part of the batches: put
@@ -54,6 +62,8 @@ class Loader:
         shuffle: bool = True,
         drop_last: bool = True,
         share: tuple[int, int] = (0, 1),
+        ahead: bool = False,
+        pin: bool = False,
     ):
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             rule = "a data set needs len() and [i] -> (picture, target)"
@@ -69,6 +79,7 @@ class Loader:
             )
         self.dataset, self.batch, self.seed = dataset, batch, seed
         self.shuffle, self.workers, self.drop_last, self.share = shuffle, workers, drop_last, share
+        self.ahead, self.pin = ahead, pin
         self.steps = len(dataset) // batch if drop_last else -(-len(dataset) // batch)
         if not self.steps:
             remedy = f"use a batch of {len(dataset)} or less" if len(dataset) else "it is empty"
@@ -76,7 +87,7 @@ class Loader:
         self.seconds = {"read": 0.0, "augment": 0.0}
         self._make = _Make(dataset, tuple(augment), seed, views)
         self._plan = _Plan([])
-        self._pool: DataLoader[_Made] | None = None
+        self._pool: DataLoader[_Made | ValueError] | None = None
 
     def epoch(self, e: int, start: int = 0) -> Iterator[Batch]:
         """The batches of epoch e, from number `start` on; those before it are not made."""
@@ -89,16 +100,42 @@ class Loader:
         else:
             steps = steps[len(steps) * rank // count : len(steps) * (rank + 1) // count]
         addresses = [(e, places[s * self.batch : (s + 1) * self.batch][part]) for s in steps]
-        made = self._from_workers(addresses) if self.workers else map(self._make.batch, addresses)
         began = time.perf_counter()
-        for batch, read, augmented in made:
+        for made in self._made(addresses):
+            if isinstance(made, ValueError):
+                raise made
+            batch, read, augmented = made
             waited, work = time.perf_counter() - began, max(read + augmented, 1e-9)
             self.seconds["read"] += waited * (read / work)
             self.seconds["augment"] += waited * (augmented / work)
             yield batch
             began = time.perf_counter()
 
-    def _from_workers(self, addresses: list[Address]) -> Iterator[_Made]:
+    def _made(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
+        if self.workers and not _decoded(self.dataset):
+            return self._from_processes(addresses)
+        # Someone else's data set may draw from the generators that the network draws from.
+        threads = self.workers or int(self.ahead and isinstance(self.dataset, Pictures))
+        return self._from_threads(addresses, threads) if threads else map(self._here, addresses)
+
+    def _here(self, address: Address) -> _Made:
+        batch, read, augmented = self._make.batch(address)
+        return (batch.pin_memory() if self.pin else batch), read, augmented
+
+    def _from_threads(self, addresses: list[Address], threads: int) -> Iterator[_Made]:
+        pool = ThreadPoolExecutor(threads)
+        try:
+            waiting: deque[Future[_Made]] = deque()
+            for address in addresses:
+                waiting.append(pool.submit(self._here, address))
+                if len(waiting) > threads + 1:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:  # an epoch that is broken off leaves no thread behind
+            pool.shutdown(cancel_futures=True)
+
+    def _from_processes(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
         self._plan.addresses = addresses
         if self._pool is None:
             _check_sendable(self._make)
@@ -108,6 +145,7 @@ class Loader:
                 sampler=self._plan,
                 num_workers=self.workers,
                 persistent_workers=True,
+                pin_memory=self.pin,
                 multiprocessing_context="spawn",  # the same on every system
                 worker_init_fn=_settle,
                 generator=torch.Generator(),  # or it would draw from the network's
@@ -143,41 +181,54 @@ class _Plan:
         return len(self.addresses)
 
 
-class _Make(torch.utils.data.Dataset[_Made]):
+class _Make(torch.utils.data.Dataset[_Made | ValueError]):
     """Makes the batch of an address, here or in a worker process."""
 
     def __init__(self, dataset: Any, steps: tuple[Step, ...], seed: int, views: int | None):
         self.dataset, self.steps, self.seed, self.views = dataset, steps, seed, views
 
-    def __getitem__(self, address: Address) -> _Made:
-        return self.batch(address)
+    def __getitem__(self, address: Address) -> _Made | ValueError:
+        try:
+            return self.batch(address)
+        except ValueError as error:  # as a value: raised, torch wraps it in a text of its own
+            return error
 
     def batch(self, address: Address) -> _Made:
         epoch, indices = address
         began = time.perf_counter()
-        pictures, targets = _read(self.dataset, indices)
+        pixels, targets = _read(self.dataset, indices)
+        cut = bool(self.steps) and isinstance(self.steps[0], Crop)  # takes pictures of any shapes
+        pictures = pixels if cut and isinstance(pixels, list) else _together(pixels)
         read = time.perf_counter()
-        if self.steps:
-            view = epoch % self.views if self.views else epoch
-            pictures = apply(self.steps, pictures, self.seed, view, indices)
-        batch = Batch(pictures, targets, torch.from_numpy(indices))
+        view = epoch % self.views if self.views else epoch
+        pictures = apply(self.steps, pictures, self.seed, view, indices)
+        batch = Batch(pictures, torch.from_numpy(targets), torch.from_numpy(indices))
         return batch, read - began, time.perf_counter() - read
 
 
-def _read(dataset: Any, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pictures uint8 (N, C, H, W) and targets int64 (N,)."""
+def _decoded(dataset: Any) -> bool:
+    return isinstance(dataset, Pictures) and not isinstance(dataset.arrays, Files)
+
+
+def _read(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray | list[np.ndarray], np.ndarray]:
+    """Pictures uint8 (N, H, W, C), or N of (h, w, C); targets int64 (N,)."""
     if isinstance(dataset, Pictures):
-        pixels, targets = dataset.arrays[indices], dataset.targets[indices]
-    else:
-        samples = [as_sample(dataset[int(i)], int(i)) for i in indices]
-        shapes = {sample.picture.shape for sample in samples}
+        return dataset.arrays[indices], dataset.targets[indices]
+    samples = [as_sample(dataset[int(i)], int(i)) for i in indices]
+    targets = np.array([sample.target for sample in samples], np.int64)
+    return [sample.picture for sample in samples], targets
+
+
+def _together(pixels: np.ndarray | list[np.ndarray]) -> torch.Tensor:
+    """Pictures of one shape -> uint8 (N, C, H, W)."""
+    if isinstance(pixels, list):
+        shapes = {picture.shape for picture in pixels}
         if len(shapes) > 1:
             rule = "all pictures of a data set need the same height, width and channels"
-            raise ValueError(f"pictures of shapes {sorted(shapes)[:3]}; {rule}")
-        pixels = np.stack([sample.picture for sample in samples])
-        targets = np.array([sample.target for sample in samples], np.int64)
-    pictures = torch.from_numpy(np.asarray(pixels)).permute(0, 3, 1, 2).contiguous()
-    return pictures, torch.from_numpy(targets)
+            remedy = "or crop as the first step of augmentation"
+            raise ValueError(f"pictures of shapes {sorted(shapes)[:3]}; {rule}, {remedy}")
+        pixels = np.stack(pixels)
+    return torch.from_numpy(np.asarray(pixels)).permute(0, 3, 1, 2).contiguous()
 
 
 def as_sample(thing: Any, index: int) -> Sample:
@@ -253,5 +304,6 @@ def _settle(worker: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, once)
+    keep_memory()
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)

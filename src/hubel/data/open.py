@@ -50,9 +50,8 @@ def open_data(
     if len(set(labels)) < 2:
         found = f"only one class ({labels[0]})" if labels else "no pictures"
         raise ValueError(f"{where}: {found}; a classifier needs two or more; {EXAMPLE}")
-    train, val_, split = _train_and_val(
-        {name: _source(part, classes) for name, part in layout.parts.items()}, where, seed, val
-    )
+    parts = {name: _source(part, classes) for name, part in layout.parts.items()}
+    train, val_, split = _train_and_val(parts, where, seed, val)
     return Data(
         name=name,
         where=os.fspath(where),
@@ -63,6 +62,7 @@ def open_data(
         split=split,
         licence=layout.licence,
         fingerprint=fingerprint(classes, train, val_),
+        test=parts.get("test"),
     )
 
 

@@ -166,6 +166,9 @@ class _Rows(Sequence[Readable]):
         self.groups: dict[tuple[int, int], list[Readable]] = {}
         self.lock = threading.Lock()
 
+    def __reduce__(self) -> tuple[Any, ...]:  # worker processes read for themselves
+        return _Rows, (self.files, self.places)
+
     def __len__(self) -> int:
         return len(self.places)
 

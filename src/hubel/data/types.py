@@ -35,6 +35,10 @@ class Batch:
     targets: Tensor
     indices: Tensor
 
+    def pin_memory(self) -> Batch:
+        """The same in memory that a GPU can fetch from by itself."""
+        return Batch(*(t.pin_memory() for t in (self.pictures, self.targets, self.indices)))
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -97,6 +101,8 @@ class Data:
     split: str
     licence: str
     fingerprint: str
+    test: Source | None = None
+    """The test part, which no training looks at unless it stands in for validation."""
 
 
 class _Taken(Sequence[Readable]):

@@ -94,11 +94,15 @@ class Preprocess:
         """The same way to a larger picture, uncropped, from which augmentation cuts its own."""
         return dataclasses.replace(self, size=size, crop=1.0, pad=0)
 
+    def whole(self, least: int) -> Whole:
+        """The way to pictures of their own shape, from which augmentation cuts its own."""
+        return Whole(least, self.channels, self.background)
+
     def __call__(self, source: Readable) -> np.ndarray:
         """Anything `read_picture` reads -> uint8 (*input_size, 3); grey: three equal channels."""
         picture = read_picture(source, background=self.background)
         if self.channels == 1:
-            picture = np.array(Image.fromarray(picture).convert("L"))
+            picture = _grey(picture)
         picture = self.bordered(self._fit(picture)[None])[0]
         return picture if self.channels == 3 else np.repeat(picture[:, :, None], 3, axis=2)
 
@@ -156,6 +160,33 @@ class Preprocess:
         if "size" not in words:
             raise ValueError("preprocess has no size; it is [height, width]")
         return cls(**words)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The way from a file to all of its picture, at no more pixels than training crops need.
+
+    Upright, at 1/1, 1/2, 1/4 or 1/8 of its size, as small as leaves both sides at least `least`
+    pixels: `read_picture` says how. `channels` and `background` are those of `Preprocess`.
+    """
+
+    least: int
+    channels: Literal[1, 3] = 3
+    background: int = 255
+
+    def __call__(self, source: Readable) -> np.ndarray:
+        """Anything `read_picture` reads -> uint8 (H, W, channels)."""
+        picture = read_picture(source, background=self.background, least=self.least)
+        return picture if self.channels == 3 else _grey(picture)[:, :, None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers."""
+        return dataclasses.asdict(self)
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """(H, W, 3) -> (H, W), by ITU-R 601."""
+    return np.array(Image.fromarray(picture).convert("L"))
 
 
 def _border(

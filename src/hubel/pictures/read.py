@@ -66,7 +66,11 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
 
 
 def read_picture(
-    source: Readable, *, max_pixels: int = MAX_PIXELS, background: int = 255
+    source: Readable,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    background: int = 255,
+    least: int | None = None,
 ) -> np.ndarray:
     """Any usual picture as an upright RGB array, uint8 (H, W, 3).
 
@@ -79,20 +83,24 @@ def read_picture(
     Arrays are (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), of bool, uint8, uint16 or floating point,
     taken as upright and scaled the same way.
 
+    With `least` the picture comes at 1/k of its size, rounded up, where k is the largest of 1, 2, 4
+    and 8 that leaves both sides at least so many pixels: JPEGs by libjpeg's scaled inverse cosine
+    transform, which saves most of the work of decoding, all others by the means of k x k pixels.
+
     The pixel limit is checked against the header, before anything is decoded. Raises PictureError
     for whatever cannot be used: an animation is refused because it is many pictures, not one.
     """
     if isinstance(source, np.ndarray):
-        return _flatten(_from_array(source), "array", background)
+        return _reduced(_flatten(_from_array(source), "array", background), least)
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "")) or "picture"
-        with _quiet():
+        with quiet():
             frames = _frames(source)
-        return _decode(source, name, frames, max_pixels, background)
-    file, name = _open_source(source)
+        return _reduced(_decode(source, name, frames, max_pixels, background), least)
+    file, name = open_source(source)
     with file:
         try:
-            with _quiet():
+            with quiet():
                 image = Image.open(file)
                 frames = _frames(image)
         except Image.UnidentifiedImageError:
@@ -100,7 +108,36 @@ def read_picture(
         except Exception as error:  # a damaged header makes the readers raise anything
             raise _damaged(name, error) from None
         with image:
-            return _decode(image, name, frames, max_pixels, background)
+            if image.format not in _JPEG:
+                return _reduced(_decode(image, name, frames, max_pixels, background), least)
+            picture = _decode(image, name, frames, max_pixels, background, least)
+            file.seek(0)
+            if not _ends(file.read()):
+                message = "is a JPEG without an end, its last rows are made up; restore it"
+                raise PictureError(name, "cut short", f"{message} from its source")
+            return picture
+
+
+_JPEG = ("JPEG", "MPO")
+
+
+def _ends(jpeg: bytes) -> bool:
+    """Whether the pixels of a JPEG are followed by its end mark (ITU-T T.81, annex B).
+
+    Decoders make up what is missing: a file filled up with zeros would be a picture with grey rows.
+    """
+    at = 2
+    while jpeg[at : at + 1] == b"\xff" and jpeg[at + 1 : at + 2] != b"\xda":  # up to the first scan
+        filled = jpeg[at + 1 : at + 2] == b"\xff"
+        at += 1 if filled else 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+    return jpeg.rfind(b"\xff\xd9", at) >= 0
+
+
+def _reduced(picture: np.ndarray, least: int | None) -> np.ndarray:
+    """By 1/k, as `read_picture` says."""
+    room = min(picture.shape[:2]) // least if least else 1
+    k = next(k for k in (8, 4, 2, 1) if room >= k or k == 1)
+    return np.array(Image.fromarray(picture).reduce(k)) if k > 1 else picture
 
 
 def _frames(image: Image.Image) -> int:
@@ -108,7 +145,7 @@ def _frames(image: Image.Image) -> int:
     return 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
 
 
-def _open_source(source: Any) -> tuple[BinaryIO, str]:
+def open_source(source: Any) -> tuple[BinaryIO, str]:
     """An open binary file at its start, and what to call it."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return io.BytesIO(source), "bytes"
@@ -150,7 +187,12 @@ def _no_file(path: Path, error: OSError) -> PictureError:
 
 
 def _decode(
-    image: Image.Image, name: str, frames: int, max_pixels: int, background: int
+    image: Image.Image,
+    name: str,
+    frames: int,
+    max_pixels: int,
+    background: int,
+    least: int | None = None,
 ) -> np.ndarray:
     if image.width * image.height > max_pixels:
         raise PictureError(name, "too large", _too_large(image.size, max_pixels))
@@ -158,8 +200,10 @@ def _decode(
         message = f"holds {frames} pictures, not one; save the one you mean as PNG or JPEG"
         raise PictureError(name, "animated", message)
     try:
+        if least:
+            image.draft(None, (least, least))  # JPEG: exactly the k of `read_picture`
         image.load()
-        upright = _UPRIGHT.get(_orientation(image), np.asarray)
+        upright = _UPRIGHT.get(orientation(image), np.asarray)
         if image.mode == "I":
             image = _from_array(_as_uint16(np.asarray(image), name), name)
         elif image.mode == "F" or image.mode.startswith("I;"):
@@ -182,9 +226,10 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF's orienta
 }
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """EXIF's, 1 where there is none."""
     try:
-        with _quiet():
+        with quiet():
             return image.getexif().get(0x0112, 1)
     except Exception:  # broken metadata do not make a picture unusable
         return 1
@@ -240,7 +285,7 @@ def _as_uint16(array: np.ndarray, name: str) -> np.ndarray:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Read headers without Pillow's warnings of odd metadata, and under our own pixel limit.
 
     Both are one value for all threads, hence the lock; pixels are decoded outside of it.

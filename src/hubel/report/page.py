@@ -45,6 +45,7 @@ def write_report(
     facts: Mapping[str, Any],
     seconds: Mapping[str, float],
     heats: NDArray[np.float32] | None = None,
+    verdict: str = "",
 ) -> Path:
     """Write the report of a run that classifies, and return its path.
 
@@ -60,6 +61,7 @@ def write_report(
     repeats the run. `seconds`: the time spent in read, augment, compute and validate.
     `heats`: float32 (n, 2, H, W) of the first n of the worst mistakes, 24 at most: what speaks for
     the truth and for the answer; None where the network gives no maps.
+    `verdict`: what `seconds` mean, in a sentence.
 
     The size of the page hardly depends on the number of pictures, since a fixed number is shown.
     ValueError where the parts do not fit together.
@@ -85,7 +87,7 @@ def write_report(
         "Calibration": sections.calibration_section(outcome),
         "Training pictures": sections.examples_section(*examples, classes),
         "Data": sections.findings_section(findings, checks, facts),
-        "Time": sections.time_section(seconds),
+        "Time": sections.time_section(seconds, verdict),
         "Recipe": sections.recipe_section(recipe, facts),
     }
     figures = _figures(outcome, facts, results, seconds)

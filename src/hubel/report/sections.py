@@ -368,10 +368,10 @@ def _findings(lead: str, findings: Sequence[tuple[str, str, str]], caption: str)
     return f"<p>{lead}: {said}.{more}</p>" + table(columns, rows, caption=caption, sortable=True)
 
 
-def time_section(seconds: Mapping[str, float]) -> str:
-    """Where the time went: a verdict and a table."""
+def time_section(seconds: Mapping[str, float], said: str = "") -> str:
+    """Where the time went: a verdict, by default that of the seconds, and a table."""
     total = sum(seconds.values()) or 1.0
-    words = verdict(seconds)
+    words = said or verdict(seconds)
     rows: list[list[str | Number]] = [
         [
             PARTS[part][0].capitalize() if part in PARTS else part,

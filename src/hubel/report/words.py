@@ -53,22 +53,20 @@ def duration(seconds: float) -> str:
 
 # What each part of a run does, and what helps where it takes too long.
 PARTS = {
-    "read": ("reading and decoding", "decode-bound", "more --workers would help"),
-    "augment": (
-        "augmentation",
-        "augment-bound",
-        "more --workers or fewer distortions would help",
-    ),
+    "read": ("reading and decoding", "decode-bound", ""),
+    "augment": ("augmentation", "augment-bound", ""),
     "features": ("the frozen part of the network", "compute-bound", ""),
     "compute": ("forward and backward", "compute-bound", ""),
     "validate": ("validation", "validation-bound", "validating less often would help"),
 }
 
 
-def verdict(seconds: Mapping[str, float]) -> str:
+def verdict(seconds: Mapping[str, float], workers: int = 0, idle: int = 0) -> str:
     """Where the time of a run went, in one sentence: "compute-bound: 91 % of the time in ...".
 
-    `seconds` maps the names of PARTS to the time spent in each; the largest part decides.
+    `seconds` maps the names of PARTS to the time spent in each; the largest part decides. Where a
+    tenth or more was spent waiting for pictures, it also says what more loader processes than
+    `workers` would save on a machine with `idle` processors for them.
     """
     total = sum(seconds.values())
     if not total > 0:
@@ -76,4 +74,24 @@ def verdict(seconds: Mapping[str, float]) -> str:
     largest = max(seconds, key=lambda part: seconds[part])
     where, name, remedy = PARTS.get(largest, (largest, f"{largest}-bound", ""))
     words = f"{name}: {percent(seconds[largest] / total, 0)} of the time in {where}"
+    waited, compute = (sum(seconds.get(part, 0.0) for part in parts) for parts in LOADING)
+    if waited >= 0.1 * total and compute > 0:
+        remedy = _workers(waited, compute, total, workers, idle)
     return f"{words}; {remedy}" if remedy else words
+
+
+LOADING = (("read", "augment"), ("compute",))
+
+
+def _workers(waited: float, compute: float, total: float, workers: int, idle: int) -> str:
+    """What more loader processes would save. All that the present ones made took them the time of
+    the network and that of the waiting; in the training process itself, the waiting alone.
+    """
+    made = workers * (waited + compute) if workers else waited
+    wanted = math.ceil(made / compute)  # then the network never waits
+    possible = min(wanted, idle)
+    if possible <= workers:
+        return "all processors are busy, so a smaller canvas or fewer distortions would help"
+    saved = waited - max(0.0, made / possible - compute)
+    more = counted(possible - workers, "more worker")
+    return f"{more} (--workers {possible}) would save about {percent(saved / total, 0)}"

@@ -15,7 +15,10 @@ ABANDONED = 600.0
 
 
 def write_whole(
-    path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], object]
+    path: str | os.PathLike[str],
+    content: bytes | str | Callable[[BinaryIO], object],
+    *,
+    sync: bool = True,
 ) -> Path:
     """Write a file so that a reader, or a crash at any moment, sees the old content or the new.
 
@@ -23,6 +26,8 @@ def write_whole(
     file it is given. The bytes go to a temporary file beside the target, are synced, and take its
     name in one step. A failure (a full disk, an exception of the function) leaves the old file as
     it was and nothing beside it; what a killed process left there goes with a later write.
+    Without `sync` the system writes in its own time: a power cut may leave the file short, which
+    whoever reads it must notice.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +41,8 @@ def write_whole(
             else:
                 file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)

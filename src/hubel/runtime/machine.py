@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import sys
@@ -27,6 +28,21 @@ def free_memory() -> int | None:
         return int(lines["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError):
         return None
+
+
+def keep_memory() -> bool:
+    """Let glibc keep freed blocks instead of giving each back to the system.
+
+    A training step frees and takes the same large tensors again and again; with the default
+    limits each one is mapped and zeroed by the kernel anew. Measured in benchmarks/memory.py.
+    Elsewhere than on glibc: does nothing.
+    """
+    mmap_threshold, trim_threshold = -3, -1  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(mallopt(mmap_threshold, 1 << 30) and mallopt(trim_threshold, (1 << 31) - 1))
 
 
 def environment() -> dict[str, Any]:

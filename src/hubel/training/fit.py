@@ -17,12 +17,13 @@ import torch
 from torch import nn
 
 from hubel.data import Loader
-from hubel.runtime.machine import cores
+from hubel.data.kept import Files, Ragged
+from hubel.runtime.machine import cores, keep_memory
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.outcome import Outcome
 from hubel.training import checkpoint, loop
-from hubel.training.device import device, keep_memory
+from hubel.training.device import device
 from hubel.training.features import Features, tail
 from hubel.training.optimizers import OPTIMIZERS, freeze, groups
 from hubel.training.processes import ALONE, Agree, Processes, local_count, local_rank
@@ -116,10 +117,20 @@ class Trainer:
         self._spent: dict[str, float] = {}
         self.rules = (*rules(network, recipe.thaw, recipe.layerwise), *recipe.rules)
         freeze(self.model, self.rules)
-        shared: dict[str, Any] = {"seed": recipe.seed, "share": (processes.rank, processes.count)}
+        gpu = self.device.type != "cpu"
+        workers = recipe.workers
+        if workers is None:
+            workers = min(8, cores() - 1) if gpu and _decodes(train) else 0
+        shared: dict[str, Any] = {
+            "seed": recipe.seed,
+            "share": (processes.rank, processes.count),
+            "ahead": gpu
+            or torch.get_num_threads() < cores(),  # else it would take the network's time
+            "pin": self.device.type == "cuda",
+        }
         drawn: dict[str, Any] = {
             "batch": recipe.batch, "augment": recipe.augment, "views": recipe.views,
-            "workers": recipe.workers,
+            "workers": workers,
         }  # fmt: skip
         plain: dict[str, Any] = {"shuffle": False, "drop_last": False}
         self.pictures = Loader(train, **shared, **drawn)
@@ -130,7 +141,8 @@ class Trainer:
             some = Loader(train, batch=min(COUNT, len(train)), seed=recipe.seed)
             whiten(self.model, next(iter(some.epoch(0))).pictures)
         val_batch = recipe.batch if recipe.retried else 250
-        self.val_loader = Loader(val, batch=val_batch, **plain, **shared)
+        also = workers if isinstance(getattr(val, "arrays", None), Files) else 0
+        self.val_loader = Loader(val, batch=val_batch, workers=also, **plain, **shared)
         head = tail(self.model) if not several else None
         if head and (recipe.views or not recipe.augment):
             self.model = head
@@ -222,16 +234,16 @@ class Trainer:
         state = self.state(copy.deepcopy(self.model))
         state.step = state.total - 1  # when everything learns
         times: list[float] = []
+        began = time.perf_counter()
         for batch in self.loader.epoch(0):
-            began = time.perf_counter()
             for step in state.steps:
                 step(state, batch)
             float(state.loss)
             times.append(time.perf_counter() - began)
-            enough = sum(times) > seconds and len(times) > 3
+            began += times[-1]
+            enough = sum(times[1:]) > seconds and len(times) > 3  # the first starts the workers
             if self.processes.any(enough)[0]:
                 break
-        augmenting = sum(self.loader.seconds.values()) / len(times)
         began, pictures = time.perf_counter(), 0
         state.model.eval()
         with torch.no_grad():
@@ -244,7 +256,7 @@ class Trainer:
         validation = (time.perf_counter() - began) * here / max(1, pictures)
         self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
         checkpoint.set_generators(kept)
-        return Pace(statistics.median(times[1:] or times) + augmenting, validation, once)
+        return Pace(statistics.median(times[1:] or times), validation, once)
 
     def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Outcome:
         """Train to the end, from the last checkpoint where there is one; the answers of the
@@ -324,10 +336,21 @@ class Trainer:
         shares = {part: load * seconds / total for part, seconds in measured.items()}
         return shares | {part: self._spent.get(part, 0.0) for part in ("compute", "validate")}
 
+    @property
+    def idle(self) -> int:
+        """Processors that the network leaves to loader workers, those at work included."""
+        busy = torch.get_num_threads() if self.device.type == "cpu" else 1
+        return max(0, cores() - busy)
+
     def names(self) -> tuple[str, ...]:
         """The names of the validation pictures, or their numbers."""
         known = getattr(self.val, "names", None)
         return tuple(known) if known is not None else tuple(str(i) for i in range(len(self.val)))
+
+
+def _decodes(pictures: Any) -> bool:
+    """Whether making a batch is real work: cutting it from photographs, or decoding it anew."""
+    return isinstance(getattr(pictures, "arrays", None), Ragged | Files)
 
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

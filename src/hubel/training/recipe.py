@@ -39,8 +39,10 @@ class Recipe:
     task: str = "classify"
     preprocess: Preprocess | None = None
     canvas: int | None = None
-    """Side in pixels of the squares that training crops are cut from; None: the network's own
-    input.
+    """Pixels that training crops are cut from. Where `crop` is the first step of augmentation:
+    pictures of their own shape, decoded at 1/2, 1/4 or 1/8 where both sides keep so many (a number
+    that is large enough decodes all in full). Else squares of this side; None: the network's own
+    input. Validation and prediction see what `preprocess` says, in full.
     """
     augment: tuple[augment.Step, ...] = ()
 
@@ -114,7 +116,8 @@ class Recipe:
     """In how many parts the pictures are divided, of which each is held out once."""
     fold: int | None = None
     """The one that this run holds out, from 1 on; None: one run for each."""
-    workers: int = 0
+    workers: int | None = None
+    """Of the loader: threads where pictures are decoded already, else processes; 0 for none."""
     threads: int | None = None
     device: str = "auto"
     layout: str = "channels-last"
@@ -151,7 +154,7 @@ class Recipe:
             raise ValueError(f"sizes={self.sizes}: shares of the run rise, between 0 and 1")
         if not all(isinstance(side, int) and side > 0 for _, side in self.sizes):
             raise ValueError(f"sizes={self.sizes}: sides are whole numbers of pixels above 0")
-        if self.workers < 0:
+        if self.workers is not None and self.workers < 0:
             raise ValueError(f"workers={self.workers}: 0 loads in the training process itself")
         for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS), ("nan", ON_NAN)):
             if getattr(self, name) not in known:

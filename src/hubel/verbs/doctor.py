@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from hubel.runtime.cache import cache_folder, cache_size, empty_cache
 from hubel.runtime.machine import environment, free_memory
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class Health:
     environment: dict[str, Any]
     engines: dict[str, str]
     memory: int | None
+    cache: str
+    """Where the cache is and how large, in words."""
     proofs: tuple[Proof, ...] = ()
 
     @property
@@ -34,6 +37,7 @@ class Health:
             **self.environment,
             "engines": self.engines,
             "free_memory": self.memory,
+            "cache": self.cache,
             "resumption": proofs,
         }
 
@@ -47,6 +51,7 @@ class Health:
             f"Processor  {facts['processor']}, {facts['cores']} cores for this process",
             f"Memory     {memory}",
             f"Versions   {', '.join(versions)}",
+            f"Cache      {self.cache}",
             *(f"Engine     {name}: {what}" for name, what in self.engines.items()),
             *(f"Resuming   {proof}" for proof in self.proofs),
         ]
@@ -55,9 +60,10 @@ class Health:
         return "\n".join(lines)
 
 
-def doctor(*, resume: bool = False, kills: int = 5) -> Health:
+def doctor(*, resume: bool = False, kills: int = 5, empty: bool = False) -> Health:
     """Look at this machine; with `resume`, prove exact resumption on it: with 0 and with 2 loader
-    workers, and with two processes of which one is killed once.
+    workers, and with two processes of which one is killed once; with `empty`, remove from the
+    cache what is made again when it is missed.
 
     The proof trains on the digits, kills the training `kills` times each and compares the bits:
     a few minutes.
@@ -69,7 +75,12 @@ def doctor(*, resume: bool = False, kills: int = 5) -> Health:
         proofs = [prove_resumption(kills=kills, workers=workers) for workers in (0, 2)]
         if os.name == "posix":  # the framework's gloo for Windows comes without torchrun's store
             proofs.append(prove_resumption(kills=1, processes=2))
-    return Health(environment(), engines(), free_memory(), tuple(proofs))
+    return Health(environment(), engines(), free_memory(), _cache(empty), tuple(proofs))
+
+
+def _cache(empty: bool) -> str:
+    freed = f" ({empty_cache() / 1e9:.2f} GB removed)" if empty else ""
+    return f"{cache_size() / 1e9:.2f} GB of decoded pictures in {cache_folder()}{freed}"
 
 
 def engines() -> dict[str, str]:

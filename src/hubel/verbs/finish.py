@@ -23,6 +23,7 @@ from hubel.ops.account import account
 from hubel.pictures import read_picture
 from hubel.report import write_report
 from hubel.report.sections import WORST
+from hubel.report.words import verdict
 from hubel.runtime.machine import environment
 from hubel.tasks.outcome import Outcome
 from hubel.training.fit import Trainer
@@ -78,6 +79,7 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
             "command": f"hubel train --recipe {run.path / 'recipe.yaml'}",
         },
         seconds=trainer.spent(),
+        verdict=time_spent(trainer),
         heats=_heats(trainer, outcome, gathered),
     )
 
@@ -106,6 +108,11 @@ def finish_folds(folds: Folds) -> None:
     classes = folds.runs[0].read_json("bundle/bundle.json")["classes"]
     write_errors(folds.path / "errors.csv", outcome, classes)
     folds.close()
+
+
+def time_spent(trainer: Trainer) -> str:
+    """In a sentence: where the time went, and what would save some."""
+    return verdict(trainer.spent(), trainer.loader.workers, trainer.idle)
 
 
 def _checks(gathered: Gathered) -> list[Finding] | None:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hubel.data import Data, Finding, Pictures, decode, open_data
+from hubel.data import Data, Finding, decode, open_data
+from hubel.data.geometry import Crop
 from hubel.data.held_out import held_out
 from hubel.data.labels import relabelled
 from hubel.data.loader import as_sample
@@ -52,10 +53,6 @@ def opened(data: Any, split: int, val: float, download: bool) -> Data:
     return open_data(data, seed=split, val=val, download=download)
 
 
-MANY = 5000
-"""From so many pictures on, reading them is announced."""
-
-
 def gather(
     recipe: Recipe,
     data: Any,
@@ -63,7 +60,9 @@ def gather(
     download: bool,
     say: Callable[[str], None] = lambda text: None,
 ) -> Gathered:
-    """Open and decode. The canvas is for training; validation sees exactly what prediction will."""
+    """Open and decode. The canvas is for training: for random crops pictures of their own shape,
+    else squares. Validation sees exactly what prediction will.
+    """
     if isinstance(data, tuple):
         if not classes:
             raise ValueError("data sets of your own need `classes`, the list of their class names")
@@ -76,18 +75,15 @@ def gather(
     found = relabelled(opened(data, recipe.split, share, download), recipe.labels)
     if recipe.folds:
         found = held_out(found, seed=recipe.split, folds=recipe.folds, fold=recipe.fold or 1)
-    if (count := len(found.train) + len(found.val)) >= MANY:
-        say(f"Reading {count:,} pictures; decoded ones are kept for the next time")
-    canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None
-    pictures: list[Pictures] = []
-    findings, notes = list(found.findings), []
-    for source, size in ((found.train, canvas), (found.val, None)):
-        made, bad = decode(source, recipe.seen, canvas=size)
-        pictures.append(made)
-        findings += bad
-        notes += [made.note] if made.note else []
-    train, val = pictures
-    return Gathered(train, val, found.classes, tuple(findings), tuple(notes), found)
+    size: dict[str, Any] = {}
+    if recipe.canvas and recipe.augment and isinstance(recipe.augment[0], Crop):
+        size = {"least": recipe.canvas}
+    elif recipe.canvas:
+        size = {"canvas": (recipe.canvas, recipe.canvas)}
+    train, bad = decode(found.train, recipe.seen, say=say, **size)
+    val, worse = decode(found.val, recipe.seen, say=say)
+    notes = tuple(dict.fromkeys(made.note for made in (train, val) if made.note))
+    return Gathered(train, val, found.classes, (*found.findings, *bad, *worse), notes, found)
 
 
 def own_preprocess(data: Own) -> Preprocess:

@@ -17,6 +17,7 @@ from hubel.networks import create
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss
+from hubel.training.board import Board, require_tensorboard
 from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
 from hubel.training.folds import Folds
@@ -26,7 +27,7 @@ from hubel.training.progress import Quiet, duration, watcher
 from hubel.training.recipe import Recipe
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
-from hubel.verbs.finish import finish, finish_folds
+from hubel.verbs.finish import finish, finish_folds, time_spent
 from hubel.verbs.gather import Gathered, Own, gather
 from hubel.verbs.origin import weights_file
 from hubel.verbs.robust import begun, fit, note_job, same_data, settled
@@ -97,6 +98,7 @@ def train(
     download: bool = False,
     progress: str = "auto",
     rhythm: Rhythm | None = None,
+    tensorboard: bool = False,
     **changes: Any,
 ) -> Run:
     """Train a classifier and leave a run folder: recipe, results, checkpoints, bundle, report.
@@ -107,7 +109,8 @@ def train(
     logits (N, classes). `loss`: any function of (logits, targets). `changes`: fields of the recipe
     (epochs, batch, seed, ...), and `lr` and `size` in pixels; `labels`: a table of corrected labels
     such as errors.csv, or {picture: class}. `resume`: True for the latest run, or
-    a run's folder; with objects of your own, give the same ones again.
+    a run's folder; with objects of your own, give the same ones again. `tensorboard`: write event
+    files into the run folder, too.
 
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
     """
@@ -116,6 +119,8 @@ def train(
             "a loader process imports the script that started it, and this one would train there "
             "again; put what it does under `if __name__ == '__main__':`"
         )
+    if tensorboard:
+        require_tensorboard()
     with together() as processes:
         module = network if isinstance(network, nn.Module) else None
         watching = watcher(progress if processes.first else "quiet")
@@ -128,7 +133,10 @@ def train(
         else:
             chosen = choose(data, network, recipe, words, download, changes)
         if chosen.folds and not chosen.fold:
-            rest = {"download": download, "progress": progress, "rhythm": rhythm}
+            rest = {
+                "download": download, "progress": progress, "rhythm": rhythm,
+                "tensorboard": tensorboard,
+            }  # fmt: skip
             return _in_folds(chosen, run, data, module, loss, Path(runs), name, processes, rest)
         named = chosen.data if data is None else data
         gathered = processes.in_turn(lambda: gather(chosen, named, classes, download, watching.say))
@@ -147,10 +155,13 @@ def train(
         same_data(run, gathered.data, processes)
         note_job(run, processes)
         _announce(watching, run, trainer, gathered)
+        if processes.first and (tensorboard or Board.used(run.path)):
+            watching = Board(run.path, watching)
         try:
             trainer, outcome = fit(run, trainer, make, watching, rhythm)
         except Stopped:
             raise Stopped(str(run.path)) from None
+        watching.say(f"Time: {time_spent(trainer)}")
         processes.shared(lambda: finish(run, trainer, outcome, gathered))
         return run
 
@@ -261,8 +272,8 @@ def _tuned(trainer: Trainer) -> tuple[str, ...]:
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
-    """Decide what was left open, once: words, threads, device, processes, and the steps that fit
-    into the minutes.
+    """Decide what was left open, once: words, threads, device, workers, processes, and the steps
+    that fit into the minutes.
     """
     recipe, steps, processes = trainer.recipe, trainer.steps, trainer.processes
     if recipe.minutes is not None and recipe.steps is None:
@@ -279,5 +290,6 @@ def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
         steps=steps,
         device=device,
         processes=processes.count,
+        workers=trainer.pictures.workers,
     )
     trainer.recipe = processes.shared(lambda: frozen)

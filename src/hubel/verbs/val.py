@@ -12,7 +12,12 @@ from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Predictor, load
 
 if TYPE_CHECKING:
-    from hubel.data import Data, Source
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hubel.data import Data, Pictures, Source
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,13 @@ def val(
     bundle: str | os.PathLike[str],
     data: Any = None,
     *,
+    part: str = "val",
     golden: bool = False,
     views: str = "plain",
     batch: int = 32,
     engine_threads: int | None = None,
 ) -> Scores | Replay:
-    """Score a bundle on the validation part of `data`, or replay its golden pictures.
+    """Score a bundle on a part of `data`, val or test, or replay its golden pictures.
 
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
@@ -57,11 +63,13 @@ def val(
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
     predictor = load(bundle, threads=engine_threads)
-    return replay(predictor) if golden else score(predictor, data, batch, views)
+    return replay(predictor) if golden else score(predictor, data, batch, views, part)
 
 
-def score(predictor: Predictor, data: Any, batch: int, views: str = "plain") -> Scores:
-    """Score the validation pictures under these views."""
+def score(
+    predictor: Predictor, data: Any, batch: int, views: str = "plain", part: str = "val"
+) -> Scores:
+    """Score the pictures of a part under these views."""
     import numpy as np
 
     from hubel.analysis.errors import confusion, per_class, wilson
@@ -80,7 +88,8 @@ def score(predictor: Predictor, data: Any, batch: int, views: str = "plain") -> 
             f"{opened.where} has classes that the bundle does not know: {', '.join(strange)}; "
             f"it knows {', '.join(classes)}"
         )
-    pictures, findings, probabilities = seen(predictor, opened.val, batch, views)
+    source, split = _part(opened, part)
+    pictures, findings, probabilities = seen(predictor, source, batch, views)
     places = np.array([classes.index(name) for name in opened.classes])
     truths = places[np.asarray(pictures.targets)]
     own = probabilities[np.arange(len(truths)), truths]
@@ -93,7 +102,7 @@ def score(predictor: Predictor, data: Any, batch: int, views: str = "plain") -> 
     return Scores(
         bundle=str(predictor.bundle.folder),
         data=str(opened.where),
-        split=str(opened.split),
+        split=split,
         views=views,
         pictures=len(truths),
         top1=outcome.top1,
@@ -123,22 +132,33 @@ def seen(predictor: Predictor, source: Source, batch: int, views: str) -> tuple[
     if views == "dense":
         sizes = [canvas(way, scale) for scale in SCALES]
         made = [decode(source, way, canvas=size) for size in sizes]
-        answers = _dense(predictor, [pictures.arrays for pictures, _ in made], batch)
+        answers = _dense(predictor, [pictures for pictures, _ in made], batch)
         return *made[0], answers
     crops = views == "ten-crop"
     pictures, findings = decode(source, way, canvas=canvas(way) if crops else None)
-    arrays = pictures.arrays  # uint8 (N, H, W, 1 or 3)
-    colour = np.broadcast_to(arrays, (*arrays.shape[:3], 3))  # grey: three equal channels
-    if crops:
-        each = [predictor.scores(way.bordered(x), batch) for x in ten_crop(colour, way.size)]
-        return pictures, findings, np.mean([predictor.probabilities(z) for z in each], axis=0)
-    seen = VIEWS[views](colour)
-    logits = np.sum([weight * predictor.scores(x, batch) for x, weight in seen], axis=0)
-    return pictures, findings, predictor.probabilities(logits)
+    answers = []
+    for x in _batches(pictures, batch):
+        colour = np.broadcast_to(x, (*x.shape[:3], 3))  # grey: three equal channels
+        if crops:
+            each = [predictor.scores(way.bordered(v), batch) for v in ten_crop(colour, way.size)]
+            answers.append(np.mean([predictor.probabilities(z) for z in each], axis=0))
+        else:
+            weighted = [w * predictor.scores(v, batch) for v, w in VIEWS[views](colour)]
+            answers.append(predictor.probabilities(np.sum(weighted, axis=0)))
+    return pictures, findings, np.concatenate(answers)
 
 
-def _dense(predictor: Predictor, scales: list[Any], batch: int) -> Any:
-    """Pictures uint8 (N, H, W, C) of every scale, and mirrored -> probabilities (N, classes)."""
+def _batches(pictures: Pictures, batch: int) -> Iterator[NDArray[np.uint8]]:
+    """uint8 (n, H, W, 1 or 3); all of them may be more than memory holds."""
+    import numpy as np
+
+    for start in range(0, len(pictures), batch):
+        places = np.arange(start, min(start + batch, len(pictures)))
+        yield np.asarray(pictures.arrays[places])
+
+
+def _dense(predictor: Predictor, scales: list[Pictures], batch: int) -> Any:
+    """The pictures at every scale, and mirrored -> probabilities (N, classes)."""
     import numpy as np
     import torch
 
@@ -150,12 +170,23 @@ def _dense(predictor: Predictor, scales: list[Any], batch: int) -> Any:
     answers = []
     with torch.inference_mode():
         for pictures in scales:
-            for start in range(0, len(pictures), batch):
-                x = torch.from_numpy(np.array(pictures[start : start + batch])).permute(0, 3, 1, 2)
+            for part in _batches(pictures, batch):
+                x = torch.from_numpy(np.array(part)).permute(0, 3, 1, 2)
                 both = [predictor.probabilities(model(v).numpy()) for v in (x, x.flip(3))]
                 answers.append(np.mean(both, axis=0))
     per_scale = np.concatenate(answers).reshape(len(scales), -1, len(predictor.bundle.classes))
     return per_scale.mean(axis=0)
+
+
+def _part(data: Data, part: str) -> tuple[Source, str]:
+    """The pictures of the part, and what they are in words."""
+    if part == "val":
+        return data.val, str(data.split)
+    if part != "test":
+        raise unknown("part", part, ("val", "test"))
+    if data.test is None:
+        raise ValueError(f"{data.where} has no test part; leave out --part to score on validation")
+    return data.test, "the test part"
 
 
 def held_out(where: Any, bundle: Bundle) -> Data:
