@@ -21,11 +21,11 @@ from hubel.training.run import Run
 RESULTS = Path(__file__).parent / "results"
 
 
-def one(recipe: str, data: str, name: str, runs: Path, changes: dict[str, Any]) -> Run:
+def one(recipe: str, data: Any, name: str, runs: Path, changes: dict[str, Any]) -> Run:
     """The finished run of that name, from wherever it is."""
     path = runs / "classify" / name
     if (path / "recipe.yaml").exists():
-        return hubel.train(resume=path)
+        return hubel.train(data, resume=path)
     return hubel.train(data, recipe=recipe, runs=runs, name=name, **changes)
 
 

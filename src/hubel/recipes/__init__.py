@@ -16,7 +16,9 @@ from hubel.pictures import PictureError, read_picture
 from hubel.runtime.names import unknown
 from hubel.training.recipe import Recipe
 
-PAGES = ("digits", "lenet5-1998", "resnet14", "photos")
+PAGES = ("digits", "lenet5-1998", "resnet14", "photos", "resnet-2015")
+SHORT = ("digits", "lenet5-1998", "resnet14")
+"""Pages of minutes, which a network's name alone brings with it."""
 
 
 def load(name: str) -> Recipe:
@@ -70,9 +72,5 @@ def default(look: Look) -> str:
 
 
 def of_network(network: str) -> str | None:
-    """The page that was written for this network, if there is one.
-
-    The page for photographs is not: it only says which network they get by default.
-    """
-    pages = (name for name in PAGES if name != "photos")
-    return next((name for name in pages if page(name).RECIPE.network == network), None)
+    """The short page that was written for this network, if there is one."""
+    return next((name for name in SHORT if page(name).RECIPE.network == network), None)
