@@ -57,7 +57,12 @@ def train(
     folds: int | None = typer.Option(
         None, help="Train so many times, each time with another part held out."
     ),
-    augment: bool = typer.Option(True, help="Whether to use the recipe's augmentation."),
+    without: str | None = typer.Option(
+        None, help="Practices to leave out: augment,mirror,mix,average,clip,smoothing,decay, ..."
+    ),
+    quick: bool = typer.Option(
+        False, "--quick", help="A small version: three epochs on 2,000 pictures."
+    ),
     workers: int | None = typer.Option(
         None, help="Loader processes; 0 loads in the training process."
     ),
@@ -123,8 +128,10 @@ def train(
     if freeze:
         options["rules"] = tuple({"match": expression, "freeze": True} for expression in freeze)
     given = {name: value for name, value in options.items() if value is not None}
-    if not augment:
-        given["augment"] = ()
+    if without:
+        given["without"] = tuple(name.strip() for name in without.split(","))
+    if quick:
+        given["quick"] = True
     if resume and given:
         raise typer.BadParameter(f"a resumed run keeps its recipe; leave out: {', '.join(given)}")
     given["download"] = download

@@ -21,6 +21,10 @@ SHORT = ("digits", "lenet5-1998", "resnet14")
 """Pages of minutes, which a network's name alone brings with it."""
 
 
+QUICK = {"epochs": 3, "steps": None, "minutes": None, "pictures": 2000}
+"""What --quick changes: the whole course of a recipe, on few pictures."""
+
+
 def load(name: str) -> Recipe:
     """The recipe of that page, or of a recipe.yaml by its path. An unknown name is answered
     with the nearest.

@@ -1,4 +1,7 @@
-"""Losses of a classifier: logits (N, K) and targets (N,) -> a scalar, the mean over them."""
+"""Losses of a classifier: logits (N, K) and targets -> a scalar, the mean over the pictures.
+
+Targets are class numbers (N,) or, where pictures are mixed, distributions over the classes (N, K).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def maximum_a_posteriori(logits: Tensor, targets: Tensor, *, j: float = 1.0) -> 
         raise ValueError(f"j={j}: the constant of equation 9 is positive, such as 1.0")
     rubbish = logits.new_full((len(logits), 1), -j)
     everything = torch.cat([logits, rubbish], dim=1)  # (N, K + 1)
-    chosen = logits.gather(1, targets[:, None])[:, 0]
+    if targets.ndim == 2:
+        chosen = (targets * logits).sum(dim=1)
+    else:
+        chosen = logits.gather(1, targets[:, None])[:, 0]
     return (everything.logsumexp(dim=1) - chosen).mean()
 
 

@@ -23,6 +23,7 @@ from hubel.tasks.classify import Classify
 from hubel.tasks.outcome import Outcome
 from hubel.training import checkpoint, loop
 from hubel.training.device import device, keep_memory
+from hubel.training.mixing import MIXES, Mix
 from hubel.training.optimizers import OPTIMIZERS, groups
 from hubel.training.processes import ALONE, Agree, Processes, local_count, local_rank
 from hubel.training.progress import Quiet
@@ -124,7 +125,7 @@ class Trainer:
         rate = Rate(bound("schedule", SCHEDULES, recipe.schedule))
         precision = PRECISIONS[recipe.precision]
         gradients = Gradients(self.task.objective, self.format, recipe.parts, precision, frozen)
-        steps: list[Step] = [rate, gradients]
+        steps: list[Step] = [rate, *self.mixing(), gradients]
         if self.processes.count > 1:
             steps.append(Agree(self.processes))
         if recipe.clip:
@@ -142,6 +143,13 @@ class Trainer:
             per_epoch=self.loader.steps,
             summed=torch.zeros((), dtype=wide, device=self.device),
         )
+
+    def mixing(self) -> tuple[Mix, ...]:
+        """The element that mixes pictures, where the recipe has one."""
+        if self.recipe.mix is None:
+            return ()
+        way = bound("mix", MIXES, self.recipe.mix)
+        return (Mix(way, len(self.task.classes), self.recipe.seed),)
 
     def pace(self, seconds: float = 2.0) -> Pace:
         """Measure a step and a validation on a copy, for about `seconds` each; nothing of

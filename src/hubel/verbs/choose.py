@@ -35,6 +35,9 @@ def choose(
     data = recipe.data if data is None and recipe else data
     named = network if isinstance(network, str) else ""
     chosen, look = recipe, None
+    without = changes.pop("without", ())
+    if changes.pop("quick", False):
+        changes = {**recipes.QUICK, **changes}
     if chosen is None:
         page = recipes.of_network(named)
         if page is None:
@@ -68,7 +71,7 @@ def choose(
     elif "epochs" in changes:
         changes = {"steps": None, "minutes": None, **changes}
     automatic = tuple(sorted({*chosen.automatic, *left_open} - {*changes, *given}))
-    return chosen.replace(automatic=automatic, **changes)
+    return chosen.replace(automatic=automatic, **changes).without(*without)
 
 
 def _left_open(

@@ -162,13 +162,15 @@ def _golden(outcome: Outcome, gathered: Gathered) -> list[tuple[str, NDArray[np.
     return [(outcome.names[i], read_picture(source.read(place[outcome.names[i]]))) for i in chosen]
 
 
-def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[int]]:
+def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[Any]]:
     """The first training pictures as the network gets them, before normalization: uint8 (n, H,
-    W, C).
+    W, C), with their class numbers or, where they are mixed, shares of the classes.
     """
     pictures: list[Any] = []
-    labels: list[int] = []
-    for batch in trainer.loader.epoch(0):
+    labels: list[Any] = []
+    for step, batch in enumerate(trainer.loader.epoch(0)):
+        for mixing in trainer.mixing():
+            mixing.mix(batch, step)
         pictures.append(batch.pictures.float().round().clamp(0, 255).byte())
         labels += batch.targets.tolist()
         if len(labels) >= EXAMPLES:

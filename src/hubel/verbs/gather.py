@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from hubel.data import Data, Finding, Pictures, decode, open_data
+from hubel.data import Data, Finding, Pictures, Source, decode, open_data
+from hubel.data.draws import order
 from hubel.data.held_out import held_out
 from hubel.data.labels import relabelled
 from hubel.data.loader import as_sample
@@ -65,6 +66,9 @@ def gather(
 ) -> Gathered:
     """Open and decode. The canvas is for training; validation sees exactly what prediction will."""
     if isinstance(data, tuple):
+        if recipe.pictures:
+            rule = "it takes a part of data that Hubel opens; shorten your own data sets yourself"
+            raise ValueError(f"pictures={recipe.pictures}; {rule}")
         if not classes:
             raise ValueError("data sets of your own need `classes`, the list of their class names")
         if recipe.labels:
@@ -76,6 +80,7 @@ def gather(
     found = relabelled(opened(data, recipe.split, share, download), recipe.labels)
     if recipe.folds:
         found = held_out(found, seed=recipe.split, folds=recipe.folds, fold=recipe.fold or 1)
+    found = _few(found, recipe)
     if (count := len(found.train) + len(found.val)) >= MANY:
         say(f"Reading {count:,} pictures; decoded ones are kept for the next time")
     canvas = (recipe.canvas, recipe.canvas) if recipe.canvas else None
@@ -88,6 +93,21 @@ def gather(
         notes += [made.note] if made.note else []
     train, val = pictures
     return Gathered(train, val, found.classes, tuple(findings), tuple(notes), found)
+
+
+def _few(data: Data, recipe: Recipe) -> Data:
+    """At most `recipe.pictures` of either part, evenly from the classes, chosen as the split is."""
+
+    def taken(source: Source) -> Source:
+        if recipe.pictures is None or len(source) <= recipe.pictures:
+            return source
+        lots = order(recipe.split, 0, len(source))
+        lots = lots[np.argsort(source.targets[lots], kind="stable")]  # by class, each in its order
+        first = np.searchsorted(source.targets[lots], source.targets[lots])
+        turns = np.argsort(np.arange(len(lots)) - first, kind="stable")  # one of each, then again
+        return source.take(np.sort(lots[turns[: recipe.pictures]]))
+
+    return replace(data, train=taken(data.train), val=taken(data.val))
 
 
 def own_preprocess(data: Own) -> Preprocess:

@@ -100,8 +100,9 @@ def train(
     set) of your own with `classes`; None where `recipe` or the run names it. `network`: a name
     with `words` of its family, or any module whose forward takes (N, channels, H, W) and gives
     logits (N, classes). `loss`: any function of (logits, targets). `changes`: fields of the recipe
-    (epochs, batch, seed, ...), and `lr` and `size` in pixels; `labels`: a table of corrected labels
-    such as errors.csv, or {picture: class}. `resume`: True for the latest run, or
+    (epochs, batch, seed, ...), and `lr`, `size` in pixels, `without` (names of practices to leave
+    out, such as ("average", "mirror")) and `quick` (a small version); `labels`: a table of corrected
+    labels such as errors.csv, or {picture: class}. `resume`: True for the latest run, or
     a run's folder; with objects of your own, give the same ones again.
 
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
