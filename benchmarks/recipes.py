@@ -21,7 +21,7 @@ from hubel.training.run import Run
 RESULTS = Path(__file__).parent / "results"
 
 
-def one(recipe: str, data: Any, name: str, runs: Path, changes: dict[str, Any]) -> Run:
+def one(recipe: str | None, data: Any, name: str, runs: Path, changes: dict[str, Any]) -> Run:
     """The finished run of that name, from wherever it is."""
     path = runs / "classify" / name
     if (path / "recipe.yaml").exists():

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from scipy import stats
 
 from hubel.data import Batch
-from hubel.tasks.losses import cross_entropy, maximum_a_posteriori
-from hubel.training.mixing import DRAWS, MIXES, Mix, beta, cutmix, mixup, shares
+from hubel.tasks.losses import cross_entropy, maximum_a_posteriori, shares
+from hubel.training.mixing import DRAWS, MIXES, Mix, beta, cutmix, mixup
 
 
 def batch(n=8, start=0) -> Batch:

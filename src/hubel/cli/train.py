@@ -57,6 +57,16 @@ def train(
     folds: int | None = typer.Option(
         None, help="Train so many times, each time with another part held out."
     ),
+    loss: str | None = typer.Option(
+        None,
+        metavar="NAME[,WORD=VALUE]",
+        help="The loss: focal,gamma=2 or cross-entropy,weights=balanced.",
+    ),
+    mix: str | None = typer.Option(
+        None,
+        metavar="NAME[,WORD=VALUE]",
+        help="Pictures of two classes in one: mixup,alpha=0.2, cutmix or either.",
+    ),
     without: str | None = typer.Option(
         None, help="Practices to leave out: augment,mirror,mix,average,clip,smoothing,decay, ..."
     ),
@@ -91,6 +101,7 @@ def train(
     from typing import Any
 
     from hubel.training.loop import Rhythm, Stopped
+    from hubel.verbs.show import named
     from hubel.verbs.train import plan
     from hubel.verbs.train import train as verb
 
@@ -127,6 +138,9 @@ def train(
         options["weights"] = str(Path(weights).resolve())
     if freeze:
         options["rules"] = tuple({"match": expression, "freeze": True} for expression in freeze)
+    for option, text in (("loss", loss), ("mix", mix)):
+        if text:
+            options[option] = named(text)
     given = {name: value for name, value in options.items() if value is not None}
     if without:
         given["without"] = tuple(name.strip() for name in without.split(","))

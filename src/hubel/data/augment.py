@@ -36,9 +36,9 @@ class Step(Protocol):
 STEPS: dict[str, Any] = {
     step.__name__.lower(): step
     for step in (
-        Mirror, Cut, Shift, Affine, Elastic, Crop, Erase, Brightness, Contrast, Lighting,
-        TrivialAugment, RandAugment,
-    )  # fmt: skip
+        *(Mirror, Cut, Shift, Affine, Elastic, Crop, Erase),
+        *(Brightness, Contrast, Lighting, TrivialAugment, RandAugment),
+    )
 }
 """The steps by the names they have in a recipe.yaml."""
 

@@ -16,7 +16,10 @@ from hubel.pictures import PictureError, read_picture
 from hubel.runtime.names import unknown
 from hubel.training.recipe import Recipe
 
-PAGES = ("digits", "lenet5-1998", "resnet14", "photos", "resnet-2015")
+PAGES = (
+    *("digits", "lenet5-1998", "lecture", "resnet14", "resnet-2015"),
+    *("alexnet-2012", "modern", "photos"),
+)
 SHORT = ("digits", "lenet5-1998", "resnet14")
 """Pages of minutes, which a network's name alone brings with it."""
 

@@ -6,7 +6,9 @@
 He et al. 2015 (arXiv 1512.03385), section 4.2: 64,000 steps of 128 pictures, the rate divided at
 32,000 and 48,000, decay 1e-4, no dropout; 4 pixels of padding, a random cut, mirrored or not. With
 --epochs the division stays at one half and three quarters of the run. One value differs: the mean
-that is taken off is that of each colour, not of each pixel. Many hours on two cores.
+that is taken off is that of each colour, not of each pixel. The
+paper's ResNet-20 errs on 8.75 % of the original pictures. Many hours on two cores: five epochs take
+about 25 minutes on one quiet thread.
 """
 
 from hubel.data.augment import Mirror, Shift

@@ -52,8 +52,8 @@ def write_report(
     train_loss, val_loss, val_top1, val_top5; an empty value is left out of the curves.
     `validation`: uint8 (N, H, W, C) in the order of the outcome, C = 1 or 3, an array or anything
     with a length whose [i] is one picture; a few pictures only are read.
-    `examples`: training pictures after augmentation, uint8 (n, H, W, C), and their classes, each a number or
-    the share of every class.
+    `examples`: training pictures after augmentation, uint8 (n, H, W, C), and their classes, each a
+    number or the share of every class.
     `findings`: name, kind and message of every picture that was left out; `checks`: the same of
     what `hubel check` found among the others, None where that was not asked.
     `facts`: network, parameters, macs (of one picture), data and split in words, pictures_per_class

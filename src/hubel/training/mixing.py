@@ -13,11 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from hubel.data import Batch
 from hubel.data.draws import draws
+from hubel.tasks.losses import shares
 from hubel.training.steps import State
 
 STREAM = 2**40
@@ -109,11 +108,6 @@ class Mix:
         batch.pictures = torch.lerp(pictures.float().roll(-1, 0), pictures.float(), mask)
         part = kept.mean(dim=(1, 2))[:, None].to(targets.device)
         batch.targets = part * targets + (1 - part) * targets.roll(-1, 0)
-
-
-def shares(targets: Tensor, classes: int) -> Tensor:
-    """Class numbers (N,) as distributions (N, classes); what already is one stays as it is."""
-    return F.one_hot(targets, classes).float() if targets.ndim == 1 else targets.float()
 
 
 def beta(u: np.ndarray, alpha: float) -> np.ndarray:

@@ -52,7 +52,6 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
 
     recipe, data = trainer.recipe, gathered.data
     preprocess = trainer.task.preprocess
-    counts = gathered.counts.get("train") or _count(gathered)
     size = (preprocess.channels, *preprocess.input_size)
     write_report(
         run.report,
@@ -71,7 +70,7 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
             "macs": account(trainer.network, size).macs,
             "data": data.name if data else "your own data sets",
             "split": data.split if data else "as given",
-            "pictures_per_class": list(counts.values()),
+            "pictures_per_class": gathered.counted,
             "machine": f"{machine['processor']}, {machine['threads']} threads, {machine['system']}",
             "versions": {k: v for k, v in machine["versions"].items() if v},
             "command": f"hubel train --recipe {run.path / 'recipe.yaml'}",
@@ -177,13 +176,6 @@ def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[Any]]:
             break
     shown = torch.cat(pictures)[:EXAMPLES].permute(0, 2, 3, 1).numpy()
     return shown, labels[: len(shown)]
-
-
-def _count(gathered: Gathered) -> dict[str, int]:
-    targets = [as_sample(gathered.train[i], i).target for i in range(len(gathered.train))]
-    return dict(
-        zip(gathered.classes, np.bincount(targets, minlength=len(gathered.classes)).tolist())
-    )
 
 
 class _Drawn:

@@ -34,6 +34,14 @@ class Gathered:
     data: Data | None = None
 
     @property
+    def counted(self) -> list[int]:
+        """Training pictures of every class, in their order."""
+        if self.data is not None:
+            return list(self.counts["train"].values())
+        targets = [as_sample(self.train[i], i).target for i in range(len(self.train))]
+        return np.bincount(targets, minlength=len(self.classes)).tolist()
+
+    @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Pictures per part and class; empty for data sets of one's own."""
         if self.data is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,14 @@ from hubel.networks import create
 from hubel.runtime.bundle import WEIGHTS
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
-from hubel.tasks.losses import LOSSES, Loss
+from hubel.tasks.losses import LOSSES, Loss, class_weights
 from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
 from hubel.training.folds import Folds
 from hubel.training.loop import Rhythm, Stopped
 from hubel.training.processes import ALONE, Processes, together
 from hubel.training.progress import Quiet, duration, watcher
-from hubel.training.recipe import Recipe
+from hubel.training.recipe import Recipe, Words
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.finish import finish, finish_folds
@@ -85,7 +85,7 @@ def train(
     recipe: str | Recipe | None = None,
     words: dict[str, Any] | None = None,
     classes: Sequence[str] | None = None,
-    loss: Loss | None = None,
+    loss: Loss | Words | None = None,
     runs: str | Path = "runs",
     name: str | None = None,
     resume: str | Path | bool = False,
@@ -99,14 +99,17 @@ def train(
     `data`: a folder, file or name that `open_data` understands, or (training set, validation
     set) of your own with `classes`; None where `recipe` or the run names it. `network`: a name
     with `words` of its family, or any module whose forward takes (N, channels, H, W) and gives
-    logits (N, classes). `loss`: any function of (logits, targets). `changes`: fields of the recipe
-    (epochs, batch, seed, ...), and `lr`, `size` in pixels, `without` (names of practices to leave
-    out, such as ("average", "mirror")) and `quick` (a small version); `labels`: a table of corrected
-    labels such as errors.csv, or {picture: class}. `resume`: True for the latest run, or
-    a run's folder; with objects of your own, give the same ones again.
+    logits (N, classes). `loss`: any function of (logits, targets), or {"name": "focal", ...}.
+    `changes`: fields of the recipe (epochs, batch, seed, ...), and `lr`, `size` in pixels,
+    `without` (names of practices to leave out, such as ("average", "mirror")), `quick` (a small
+    version) and `labels` (a table of corrected labels such as errors.csv, or {picture: class}).
+    `resume`: True for the latest run, or a run's folder; with objects of your own, give the same
+    ones again.
 
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
     """
+    if isinstance(loss, Mapping):
+        changes, loss = {**changes, "loss": loss}, None
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ValueError(
             "a loader process imports the script that started it, and this one would train there "
@@ -135,7 +138,7 @@ def train(
         if run:
             trainer = make(chosen)
         else:
-            trainer = settled(chosen, make, len(gathered.train), processes)
+            trainer = settled(_weighed(chosen, gathered), make, len(gathered.train), processes)
             _freeze(trainer)
             run = processes.shared(lambda: Run.create(Path(runs), trainer.recipe, name))
         same_data(run, gathered.data, processes)
@@ -201,6 +204,7 @@ def plan(
     chosen = choose(data, network, recipe, words, download, changes)
     gathered = gather(chosen, chosen.data if data is None else data, None, download)
     pictures = len(gathered.train)
+    chosen = _weighed(chosen, gathered)
     trainer = settled(chosen, lambda recipe: _trainer(recipe, gathered, None, None), pictures)
     pace = trainer.pace()
     _freeze(trainer, pace)
@@ -241,6 +245,15 @@ def _trainer(
     if recipe.weights:
         load(module, weights_file(Path(recipe.weights)))
     return Trainer(recipe, task, module, gathered.train, gathered.val, processes)
+
+
+def _weighed(recipe: Recipe, gathered: Gathered) -> Recipe:
+    """The recipe with the weights of the classes as numbers, from their names or counts."""
+    given = recipe.loss.get("weights")
+    if given is None:
+        return recipe
+    weights = class_weights(given, gathered.classes, gathered.counted)
+    return recipe.replace(loss={**recipe.loss, "weights": weights})
 
 
 def weights_file(path: Path) -> Path:
