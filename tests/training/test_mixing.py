@@ -50,6 +50,14 @@ def test_targets_are_the_shares_of_the_pixels(name):
     assert ((mixed.targets > 0.01) & (mixed.targets < 0.99)).any()
 
 
+def test_mixup_keeps_at_least_half_of_each_picture():
+    u = np.random.default_rng(0).random((4000, DRAWS))
+    kept = mixup(u, 1, 1, alpha=0.4)[:, 0, 0]
+    assert kept.min() >= 0.5
+    both = np.concatenate([kept, 1 - kept])  # either of the two pictures
+    assert stats.kstest(both, stats.beta(0.4, 0.4).cdf).pvalue > 0.01
+
+
 def test_cutmix_cuts_one_box_and_leaves_the_rest():
     kept = cutmix(np.array([[0.5, 0.0, 0.5, 0.5], [0.5, 0.9, 0.5, 0.5]]), 12, 10)
     assert set(np.unique(kept[0])) == {0.0, 1.0}

@@ -91,6 +91,13 @@ def test_leaving_out_what_is_not_there_says_what_is():
         recipes.load("lecture").without("mix")
 
 
+def test_without_its_crop_a_recipe_trains_at_the_size_it_is_scored_at():
+    photos = recipes.load("photos")
+    assert photos.without("mirror").canvas == photos.canvas
+    assert photos.without("crop").canvas is None
+    assert photos.without("augment").canvas is None
+
+
 def test_dropout_is_a_practice_of_alexnet():
     assert recipes.load("alexnet-2012").without("dropout").words == {"dropout": 0.0}
 

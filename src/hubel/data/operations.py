@@ -7,6 +7,7 @@ Pillow's results are the definition: tests/data/test_policies.py compares them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def translate_y(x: Pixels, pixels: np.ndarray) -> Pixels:
     return _move(x, 1, 0, 0, 1, down=pixels)
 
 
-def _grey(x: Pixels) -> NDArray[np.uint32]:
+def _grey(x: Pixels) -> NDArray[Any]:
     """(N, 1, H, W): 0.299 R + 0.587 G + 0.114 B in the whole numbers that Pillow takes."""
     if x.shape[1] == 1:
         return x.astype(np.uint32)

@@ -35,10 +35,11 @@ def mixup(
 ) -> np.ndarray:
     """lambda x + (1 - lambda) x', lambda ~ Beta(alpha, alpha), in that `share` of the pictures.
 
-    Source: Zhang et al. 2017 (arXiv 1710.09412), equation 1; with a lambda for each picture.
+    Source: Zhang et al. 2017 (arXiv 1710.09412), equation 1; with a lambda for each picture, and
+    never below 1/2: exchanging the two changes no pair, and no picture is twice in a batch.
     """
     _check("mixup", alpha=alpha, share=share)
-    kept = np.where(u[:, 1] < share, beta(u[:, 0], alpha), 1.0)
+    kept = np.where(u[:, 1] < share, 1 - beta(u[:, 0] / 2, alpha), 1.0)
     return kept[:, None, None]
 
 

@@ -156,11 +156,13 @@ class Recipe:
         (momentum, nesterov); the network's words that are numbers (drop, dropout).
         """
         found: dict[str, dict[str, Any]] = {}
-        if self.augment:
-            found["augment"] = {"augment": ()}
+        kept: dict[str, tuple[augment.Step, ...]] = {"augment": ()} if self.augment else {}
         for step in self.augment:
             rest = tuple(other for other in self.augment if type(other) is not type(step))
-            found[type(step).__name__.lower()] = {"augment": rest}
+            kept[type(step).__name__.lower()] = rest
+        for name, steps in kept.items():
+            cut = any(isinstance(step, augment.Crop | augment.Cut) for step in steps)
+            found[name] = {"augment": steps, "canvas": self.canvas if cut else None}
         for name, off in OFF.items():
             if getattr(self, name) != off:
                 found[name] = {name: off}
