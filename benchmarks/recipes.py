@@ -21,11 +21,11 @@ from hubel.training.run import Run
 RESULTS = Path(__file__).parent / "results"
 
 
-def one(recipe: str, data: str, name: str, runs: Path, changes: dict[str, Any]) -> Run:
+def one(recipe: str | None, data: Any, name: str, runs: Path, changes: dict[str, Any]) -> Run:
     """The finished run of that name, from wherever it is."""
     path = runs / "classify" / name
     if (path / "recipe.yaml").exists():
-        return hubel.train(resume=path)
+        return hubel.train(data, resume=path)
     return hubel.train(data, recipe=recipe, runs=runs, name=name, **changes)
 
 
@@ -34,12 +34,13 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("data")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--no-augment", action="store_true")
+    parser.add_argument("--without", default="", help="practices to leave out, such as augment")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     asked = parser.parse_args()
-    title = asked.recipe + ("-no-augment" if asked.no_augment else "")
-    changes: dict[str, Any] = {"augment": ()} if asked.no_augment else {}
+    left_out = asked.without.split(",") if asked.without else []
+    title = "-".join([asked.recipe, *(f"no-{name}" for name in left_out)])
+    changes: dict[str, Any] = {"without": left_out}
     if asked.threads:
         changes["threads"] = asked.threads
     rows = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from zlib import crc32
 
 import numpy as np
@@ -260,3 +261,34 @@ def test_words_of_the_family(hubel, folder):
     assert said.code == 0, said.err
     assert Run.open("runs/classify/w").recipe.words == {"act": "gelu"}
     refused(hubel("train", folder, "--network", "resnet14", "--word", "actt=gelu"), "act")
+
+
+def test_practices_are_left_out_by_name(hubel, folder):
+    said = hubel("train", folder, *SMALL, "--without", "average, mirror", "--json")
+    assert said.code == 0, said.err
+    recipe = Run.open(json.loads(said.out)["run"]).recipe
+    assert recipe.average is None
+    assert "Mirror" not in {type(step).__name__ for step in recipe.augment}
+    assert recipe.augment
+    said = hubel("train", folder, *SMALL, "--without", "averge")
+    assert said.code == 2
+    assert "did you mean 'average'" in said.err
+
+
+def test_the_summary_tells_about_every_class(hubel, folder):
+    said = hubel("train", folder, *SMALL)
+    assert re.search(r"^grün +\d+\.\d\d%  \d of 4$", said.out, re.MULTILINE)
+
+
+def test_loss_and_mix_by_name_with_the_weights_frozen(hubel, folder):
+    for i in range(10):
+        (folder / "rot" / f"Bild {i}.png").unlink()
+    words = ("--loss", "focal,gamma=1.5,weights=balanced", "--mix", "mixup,alpha=0.4")
+    said = hubel("train", folder, *SMALL, *words, "--json")
+    assert said.code == 0, said.err
+    recipe = Run.open(json.loads(said.out)["run"]).recipe
+    assert recipe.loss == {"name": "focal", "gamma": 1.5, "weights": [0.75, 1.5]}  # 16 and 8
+    assert recipe.mix == {"name": "mixup", "alpha": 0.4}
+    said = hubel("train", folder, *SMALL, "--loss", "focal,gama=2")
+    assert said.code == 2
+    assert "did you mean 'gamma'" in said.err

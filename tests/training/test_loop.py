@@ -11,6 +11,7 @@ from torch import nn
 from hubel.data import Loader
 from hubel.training import checkpoint, loop
 from hubel.training.loop import Rhythm, Stopped
+from hubel.training.mixing import Mix, mixup
 from hubel.training.optimizers import adamw, groups, sgd
 from hubel.training.progress import Lines, Quiet, duration, watcher
 from hubel.training.record import Record
@@ -40,12 +41,12 @@ def objective(model, pictures, targets):
     return nn.functional.cross_entropy(model(pictures).float(), targets)
 
 
-def state(total=12, average=False, clip=None, factor=lambda t: 1.0) -> State:
+def state(total=12, average=False, clip=None, factor=lambda t: 1.0, mix=False) -> State:
     model = Model()
     optimizer = sgd(groups(model, decay=0.0, decay_all=False), lr=0.1)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
-    steps = [Rate(factor), Gradients(objective)]
+    steps = [Rate(factor), *([Mix(mixup, 2, seed=0)] if mix else []), Gradients(objective)]
     steps += [Clip(clip)] if clip else []
     steps += [Update()] + ([Average(model, 0.9)] if average else [])
     return State(model, optimizer, tuple(steps), total=total)
@@ -142,12 +143,12 @@ def test_stopped_anywhere_and_resumed_it_is_the_same(tmp_path, at):
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     whole.mkdir()
     parted.mkdir()
-    undisturbed = go(state(average=True), whole)
-    made = state(average=True)
+    undisturbed = go(state(average=True, mix=True), whole)
+    made = state(average=True, mix=True)
     with pytest.raises(Stopped):
         go(made, parted, stop=lambda: made.step >= at)
     assert made.step == at
-    resumed = state(average=True)
+    resumed = state(average=True, mix=True)
     checkpoint.restore(parted / "checkpoints" / "last.pt", resumed, Record(parted))
     go(resumed, parted)
     assert torch.equal(resumed.model.w, undisturbed.model.w)

@@ -70,3 +70,45 @@ def test_defaults_by_the_look_of_the_pictures():
     assert recipes.default(recipes.Look(28, True)) == "digits"
     assert recipes.default(recipes.Look(32, False)) == "resnet14"
     assert recipes.default(recipes.Look(300, False)) == "photos"
+
+
+def test_every_practice_of_a_page_can_be_left_out_by_its_name():
+    modern = recipes.load("modern")
+    names = "augment trivialaugment shift mirror erase mix average clip decay schedule smoothing"
+    assert {*names.split(), "momentum", "nesterov"} <= set(modern.practices())
+    for name, changes in modern.practices().items():
+        left = modern.without(name)
+        assert left != modern
+        assert left == modern.replace(**changes)
+        assert name not in left.practices() or name == "augment"
+    bare = modern.without("mix", "smoothing", "average", "mirror")
+    assert (bare.mix, bare.average, bare.loss) == (None, None, {"name": "cross-entropy"})
+    assert [type(step).__name__ for step in bare.augment] == ["TrivialAugment", "Shift", "Erase"]
+    assert bare.optimizer == modern.optimizer
+
+
+def test_leaving_out_what_is_not_there_says_what_is():
+    with pytest.raises(ValueError, match="did you mean 'average'"):
+        recipes.load("modern").without("averge")
+    with pytest.raises(ValueError, match=r"unknown practice to leave out 'mix'; known: momentum"):
+        recipes.load("lecture").without("mix")
+
+
+def test_without_its_crop_a_recipe_trains_at_the_size_it_is_scored_at():
+    photos = recipes.load("photos")
+    assert photos.without("mirror").canvas == photos.canvas
+    assert photos.without("crop").canvas is None
+    assert photos.without("augment").canvas is None
+
+
+def test_dropout_is_a_practice_of_alexnet():
+    assert recipes.load("alexnet-2012").without("dropout").words == {"dropout": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("mix", "message"),
+    [({"name": "cutmic"}, "cutmix"), ({"name": "mixup", "alpha": -1}, "mixup: alpha=-1")],
+)
+def test_a_mix_that_is_none_is_refused(mix, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(network="lenet5").replace(mix=mix)

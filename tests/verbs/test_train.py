@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -152,3 +153,22 @@ class TestPhotographs:
         assert said.count("pictures are decoded anew in every epoch") == 2  # train and val differ
         assert "-bound: " in said.splitlines()[-1]
         assert "-bound: " in run.report.read_text(encoding="utf-8")
+
+
+def test_the_report_shows_mixed_pictures_with_the_shares_of_their_classes(tmp_path):
+    run = hubel.train(
+        (Squares(64, 0), Squares(32, 1)), network=Tiny(), classes=["left", "right"],
+        epochs=2, batch=8, threads=1, augment=(), runs=tmp_path, progress="quiet",
+        mix={"name": "cutmix", "share": 1.0},
+    )  # fmt: skip
+    assert run.recipe.mix == {"name": "cutmix", "share": 1.0}
+    shown = run.report.read_text(encoding="utf-8").partition('id="training-pictures"')[2]
+    assert re.search(r"(left|right) \d+\D{1,2}%, (left|right) \d+\D{1,2}%", shown)
+
+
+def test_quick_takes_few_pictures_of_every_class(data, tmp_path):
+    planned = hubel.plan(data / "mnist", recipe="digits", quick=True, threads=1)
+    assert planned.recipe.pictures == 2000
+    assert planned.recipe.steps == 3 * (2000 // 32)
+    for part in planned.gathered.counts.values():
+        assert set(part.values()) == {200}

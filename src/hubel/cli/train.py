@@ -73,7 +73,22 @@ def train(
     folds: int | None = typer.Option(
         None, help="Train so many times, each time with another part held out."
     ),
-    augment: bool = typer.Option(True, help="Whether to use the recipe's augmentation."),
+    loss: str | None = typer.Option(
+        None,
+        metavar="NAME[,WORD=VALUE]",
+        help="The loss: focal,gamma=2 or cross-entropy,weights=balanced.",
+    ),
+    mix: str | None = typer.Option(
+        None,
+        metavar="NAME[,WORD=VALUE]",
+        help="Pictures of two classes in one: mixup,alpha=0.2, cutmix or either.",
+    ),
+    without: str | None = typer.Option(
+        None, help="Practices to leave out: augment,mirror,mix,average,clip,smoothing,decay, ..."
+    ),
+    quick: bool = typer.Option(
+        False, "--quick", help="A small version: three epochs on 2,000 pictures."
+    ),
     workers: int | None = typer.Option(
         None, help="Loader processes, 0 for none; by default what suits the pictures and device."
     ),
@@ -108,6 +123,7 @@ def train(
     from typing import Any
 
     from hubel.training.loop import Rhythm, Stopped
+    from hubel.verbs.show import named
     from hubel.verbs.train import plan
     from hubel.verbs.train import train as verb
 
@@ -149,9 +165,14 @@ def train(
         options["words"] = ablation_words(network or "", word)
     if freeze:
         options["rules"] = tuple({"match": expression, "freeze": True} for expression in freeze)
+    for option, text in (("loss", loss), ("mix", mix)):
+        if text:
+            options[option] = named(text)
     given = {name: value for name, value in options.items() if value is not None}
-    if not augment:
-        given["augment"] = ()
+    if without:
+        given["without"] = tuple(name.strip() for name in without.split(","))
+    if quick:
+        given["quick"] = True
     if resume and given:
         raise typer.BadParameter(f"a resumed run keeps its recipe; leave out: {', '.join(given)}")
     given["download"] = download

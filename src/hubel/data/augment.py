@@ -18,6 +18,7 @@ from torch import Tensor
 from hubel.data.colour import Brightness, Contrast, Lighting
 from hubel.data.draws import draws
 from hubel.data.geometry import Affine, Crop, Cut, Elastic, Erase, Mirror, Shift
+from hubel.data.policies import RandAugment, TrivialAugment
 from hubel.runtime.names import unknown
 
 
@@ -34,7 +35,10 @@ class Step(Protocol):
 
 STEPS: dict[str, Any] = {
     step.__name__.lower(): step
-    for step in (Mirror, Cut, Shift, Affine, Elastic, Crop, Erase, Brightness, Contrast, Lighting)
+    for step in (
+        *(Mirror, Cut, Shift, Affine, Elastic, Crop, Erase),
+        *(Brightness, Contrast, Lighting, TrivialAugment, RandAugment),
+    )
 }
 """The steps by the names they have in a recipe.yaml."""
 

@@ -41,8 +41,8 @@ def draw_2012(network: nn.Module) -> None:
 
 
 def alexnet(
-    widths: tuple[int, ...], size: int, padding: int, *, groups: int = 1, norm: str = "none",
-    act: str = "relu", pool: str = "max", head: str = "dense", init: str = "he",
+    widths: tuple[int, ...], size: int, padding: int, *, groups: int = 1, dropout: float = 0.5,
+    norm: str = "none", act: str = "relu", pool: str = "max", head: str = "dense", init: str = "he",
 ) -> Spec:  # fmt: skip
     """Figure 2: 11x11/4, 5x5, 3x3, 3x3, 3x3 with pooling 3x3/2 after the first, second and last."""
     one_of("init", init, ("he", "2012"))
@@ -50,7 +50,7 @@ def alexnet(
     pooling = row(Pool, stride=2, kind=pool, kernel=3)
     plain: dict[str, Any] = {"act": act, "norm": norm if norm == "batch" else "none"}
     first = row(ActNorm, a, stride=4, kernel=11, padding=padding, act=act, norm=norm)
-    dense = classifier(head, 1000, hidden=(4096, 4096), grid=6, act=act, dropout=0.5)
+    dense = classifier(head, 1000, hidden=(4096, 4096), grid=6, act=act, dropout=dropout)
     return Spec(
         stem=(first, pooling),
         stages=(

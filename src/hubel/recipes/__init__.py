@@ -16,7 +16,16 @@ from hubel.pictures import PictureError, read_picture
 from hubel.runtime.names import unknown
 from hubel.training.recipe import Recipe
 
-PAGES = ("digits", "lenet5-1998", "resnet14", "speed", "photos", "finetune", "features")
+PAGES = (
+    *("digits", "lenet5-1998", "lecture", "resnet14", "resnet-2015", "speed"),
+    *("alexnet-2012", "modern", "photos", "finetune", "features"),
+)
+SHORT = ("digits", "lenet5-1998", "resnet14", "speed")
+"""Pages of minutes, which a network's name alone brings with it."""
+
+
+QUICK = {"epochs": 3, "steps": None, "minutes": None, "pictures": 2000}
+"""What --quick changes: the whole course of a recipe, on few pictures."""
 
 
 def load(name: str) -> Recipe:
@@ -70,10 +79,5 @@ def default(look: Look) -> str:
 
 
 def of_network(network: str) -> str | None:
-    """The page that was written for this network, if there is one.
-
-    The page for photographs is not: it only says which network they get by default. Nor are those
-    that start from weights.
-    """
-    pages = (name for name in PAGES if name not in ("photos", "finetune", "features"))
-    return next((name for name in pages if page(name).RECIPE.network == network), None)
+    """The short page that was written for this network, if there is one."""
+    return next((name for name in SHORT if page(name).RECIPE.network == network), None)

@@ -1,7 +1,7 @@
 """LeNet-5 as printed in 1998, on MNIST, with the paper's loss and distortions.
 
     hubel train path/to/mnist --recipe lenet5-1998
-    hubel train path/to/mnist --recipe lenet5-1998 --no-augment
+    hubel train path/to/mnist --recipe lenet5-1998 --without augment
 
 7 minutes on one thread; 99.34 % at the last of 30 epochs, one seed (the paper: 99.20 %). Without
 distortions 99.14 %, the mean of 3 seeds (the paper: 99.05 %). The optimizer is of today; `table` in

@@ -39,7 +39,7 @@ def write_report(
     outcome: Outcome,
     classes: Sequence[str],
     validation: sections.Pictures,
-    examples: tuple[NDArray[np.uint8], Sequence[int]],
+    examples: tuple[NDArray[np.uint8], Sequence[int | Sequence[float]]],
     findings: Sequence[tuple[str, str, str]],
     checks: Sequence[tuple[str, str, str]] | None = None,
     facts: Mapping[str, Any],
@@ -53,7 +53,8 @@ def write_report(
     train_loss, val_loss, val_top1, val_top5; an empty value is left out of the curves.
     `validation`: uint8 (N, H, W, C) in the order of the outcome, C = 1 or 3, an array or anything
     with a length whose [i] is one picture; a few pictures only are read.
-    `examples`: training pictures after augmentation, uint8 (n, H, W, C), and their labels.
+    `examples`: training pictures after augmentation, uint8 (n, H, W, C), and their classes, each a
+    number or the share of every class.
     `findings`: name, kind and message of every picture that was left out; `checks`: the same of
     what `hubel check` found among the others, None where that was not asked.
     `facts`: network, parameters, macs (of one picture), data and split in words, pictures_per_class

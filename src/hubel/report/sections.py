@@ -326,16 +326,26 @@ def _bins(calibration: Calibration, name: str) -> str:
 
 
 def examples_section(
-    pictures: NDArray[np.uint8], labels: Sequence[int], classes: Sequence[str]
+    pictures: NDArray[np.uint8], labels: Sequence[int | Sequence[float]], classes: Sequence[str]
 ) -> str:
-    """Training pictures as the network gets them."""
+    """Training pictures as the network gets them, each with its class or the shares of its
+    classes.
+    """
     if not len(pictures):
         return "<p>The run kept no training pictures.</p>"
     height, width = pictures[0].shape[:2]
     return (
         f"<p>As the network gets them: after augmentation, {height} × {width} pixels. They should "
         "still show their class.</p>"
-    ) + tiles(tile(p, classes[k]) for p, k in zip(pictures[:DRAWN], labels[:DRAWN]))
+    ) + tiles(tile(p, _label(k, classes)) for p, k in zip(pictures[:DRAWN], labels[:DRAWN]))
+
+
+def _label(label: int | Sequence[float], classes: Sequence[str]) -> str:
+    """A class by name, or those of a mixed picture with their shares."""
+    if not isinstance(label, Sequence):
+        return classes[label]
+    held = sorted(((share, name) for share, name in zip(label, classes) if share), reverse=True)
+    return ", ".join(name if share == 1 else f"{name} {percent(share, 0)}" for share, name in held)
 
 
 def findings_section(

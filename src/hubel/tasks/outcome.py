@@ -102,6 +102,14 @@ class Outcome:
         """Top-5 accuracy, 0..1; with K < 5 classes, top-K accuracy, which is 1."""
         return self.top(5)
 
+    @property
+    def per_class(self) -> NDArray[np.int64]:
+        """(K, 2): how many pictures each class has, and how many of them were answered right."""
+        counts = [
+            np.bincount(t, minlength=self.classes) for t in (self.truths, self.truths[self.right])
+        ]
+        return np.stack(counts, axis=1)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one compressed .npz, whole or not at all."""
         return write_whole(

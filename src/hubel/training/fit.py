@@ -25,6 +25,7 @@ from hubel.tasks.outcome import Outcome
 from hubel.training import checkpoint, loop
 from hubel.training.device import device
 from hubel.training.features import Features, tail
+from hubel.training.mixing import MIXES, Mix
 from hubel.training.optimizers import OPTIMIZERS, freeze, groups
 from hubel.training.processes import ALONE, Agree, Processes, local_count, local_rank
 from hubel.training.progress import Quiet
@@ -144,7 +145,7 @@ class Trainer:
         also = workers if isinstance(getattr(val, "arrays", None), Files) else 0
         self.val_loader = Loader(val, batch=val_batch, workers=also, **plain, **shared)
         head = tail(self.model) if not several else None
-        if head and (recipe.views or not recipe.augment):
+        if head and (recipe.views or not recipe.augment) and recipe.mix is None:
             self.model = head
             words: dict[str, Any] = {"precision": PRECISIONS[recipe.precision]}
             every = Loader(train, **shared, **drawn, **plain)
@@ -185,7 +186,7 @@ class Trainer:
             objective = torch.compile(objective, dynamic=False)
         scaler = torch.amp.GradScaler() if recipe.precision == "fp16" else None
         gradients = Gradients(objective, layout, recipe.parts, precision, recipe.recompute)
-        steps: list[Step] = [rate, gradients]
+        steps: list[Step] = [rate, *self.mixing(), gradients]
         if self.processes.count > 1:
             steps.append(Agree(self.processes))
         if 0 < recipe.thaw < 1:
@@ -219,6 +220,13 @@ class Trainer:
         self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
         self.recipe = found.recipe
         return found
+
+    def mixing(self) -> tuple[Mix, ...]:
+        """The element that mixes pictures, where the recipe has one."""
+        if self.recipe.mix is None:
+            return ()
+        way = bound("mix", MIXES, self.recipe.mix)
+        return (Mix(way, len(self.task.classes), self.recipe.seed),)
 
     def pace(self, seconds: float = 2.0) -> Pace:
         """Measure a step and a validation on a copy, for about `seconds` each; nothing of

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hubel.data import augment
 from hubel.pictures import Preprocess
 from hubel.runtime.files import write_whole
 from hubel.runtime.names import bound, unknown
 from hubel.tasks.losses import LOSSES
+from hubel.training.mixing import DRAWS, MIXES
 from hubel.training.optimizers import OPTIMIZERS
 from hubel.training.schedules import SCHEDULES
 
@@ -36,6 +39,8 @@ class Recipe:
     data: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Corrected labels, {picture: class}, that stand in for the data's own."""
+    pictures: int | None = None
+    """At most so many pictures of either part, evenly from the classes; None: all."""
     task: str = "classify"
     preprocess: Preprocess | None = None
     canvas: int | None = None
@@ -65,6 +70,8 @@ class Recipe:
     """(share of the run, side in pixels): until then pictures have that side, then their own."""
     whiten: bool = False
     """Start with a first convolution that whitens the training pictures; freeze it by a rule."""
+    mix: Words | None = None
+    """Pictures of two classes in one: {"name": "mixup", "alpha": 0.2}; None: none."""
     average: float | None = None
     """Decay of the exponential average of the weights; None: none."""
     clip: float | None = None
@@ -130,10 +137,12 @@ class Recipe:
         bound("optimizer", OPTIMIZERS, self.optimizer)
         bound("schedule", SCHEDULES, self.schedule)
         bound("loss", LOSSES, self.loss)
+        if self.mix is not None:
+            bound("mix", MIXES, self.mix)(np.zeros((1, DRAWS)), 1, 1)  # its values are checked too
         for name in ("epochs", "batch", "parts"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be greater than 0")
-        for name in ("steps", "minutes", "threads", "patience", "processes", "views"):
+        for name in ("steps", "minutes", "threads", "patience", "processes", "views", "pictures"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name}={value}: it must be greater than 0")
@@ -177,6 +186,44 @@ class Recipe:
                 raise unknown("recipe field", name, known)
         return dataclasses.replace(self, **changes)
 
+    def practices(self) -> dict[str, dict[str, Any]]:
+        """What can be left out of it, by name -> the fields without it.
+
+        Augmentation as a whole and step by step; mix, average, clip, decay, rules and schedule;
+        the options of the loss (smoothing) and of the optimizer that are 0 or False without it
+        (momentum, nesterov); the network's words that are numbers (drop, dropout).
+        """
+        found: dict[str, dict[str, Any]] = {}
+        kept: dict[str, tuple[augment.Step, ...]] = {"augment": ()} if self.augment else {}
+        for step in self.augment:
+            rest = tuple(other for other in self.augment if type(other) is not type(step))
+            kept[type(step).__name__.lower()] = rest
+        for name, steps in kept.items():
+            cut = any(isinstance(step, augment.Crop | augment.Cut) for step in steps)
+            found[name] = {"augment": steps, "canvas": self.canvas if cut else None}
+        for name, off in OFF.items():
+            if getattr(self, name) != off:
+                found[name] = {name: off}
+        for name in ("optimizer", "loss"):
+            words = getattr(self, name)
+            for option in OPTIONAL & words.keys():
+                found[option] = {name: {k: v for k, v in words.items() if k != option}}
+        for word in DROPS & self.words.keys():
+            found[word] = {"words": {**self.words, word: 0.0}}
+        return found
+
+    def without(self, *names: str) -> Recipe:
+        """The same recipe with practices left out, such as "average" or "mirror"; a name that
+        it does not have is a ValueError with those it has.
+        """
+        recipe = self
+        for name in names:
+            there = recipe.practices()
+            if name not in there:
+                raise unknown("practice to leave out", name, there)
+            recipe = recipe.replace(**there[name])
+        return recipe
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in recipe.yaml."""
         made = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -186,6 +233,7 @@ class Recipe:
         made["sizes"] = [list(size) for size in self.sizes]
         made["rules"] = [dict(rule) for rule in self.rules]
         made["augment"] = augment.to_dict(self.augment)
+        made["mix"] = dict(self.mix) if self.mix else None
         return made | {name: dict(made[name]) for name in ("optimizer", "schedule", "loss")}
 
     @classmethod
@@ -226,6 +274,17 @@ class Recipe:
         return cls.from_dict(values)
 
 
+OFF: dict[str, Any] = {
+    "mix": None,
+    "average": None,
+    "clip": None,
+    "decay": 0.0,
+    "rules": (),
+    "schedule": {"name": "constant"},
+}
+"""Practices that are a field, and its value without them."""
+OPTIONAL = {"smoothing", "momentum", "nesterov", "weights"}
+DROPS = {"drop", "dropout"}
 ON_NAN = ("rollback", "stop")
 PRECISIONS = ("float32", "bf16", "fp16")
 LAYOUTS = ("channels-last", "channels-first")

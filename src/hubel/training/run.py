@@ -8,10 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hubel.runtime.bundle import FACTS
 from hubel.runtime.files import write_whole
 from hubel.tasks.outcome import Outcome
 from hubel.training.recipe import Recipe
 from hubel.training.record import read_results
+
+LISTED = 20
+"""Up to so many classes the summary tells about each."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ class Run:
             scores += f", {outcome.top5:.2%} among the first five"
         return "\n".join(
             [
+                *self._classes(outcome),
                 f"Score     {scores} on {len(outcome.names):,} validation pictures",
                 f"Report    {self.report}",
                 f"Mistakes  {self.path / 'errors.csv'}",
@@ -135,6 +140,22 @@ class Run:
                 f"Next      hubel predict {self.bundle} PICTURE...",
             ]
         )
+
+    def _classes(self, outcome: Outcome) -> list[str]:
+        """The share that was answered right of each class, the worst first, and an empty line."""
+        if outcome.classes > LISTED:
+            return []
+        facts = json.loads((self.bundle / FACTS).read_text(encoding="utf-8"))
+        counted = sorted(
+            (right / max(pictures, 1), name, right, pictures)
+            for name, (pictures, right) in zip(facts["classes"], outcome.per_class.tolist())
+        )
+        width = max(8, *(len(name) for _, name, _, _ in counted))
+        lines = [
+            f"{name:<{width}}  {share:7.2%}  {right:,} of {pictures:,}"
+            for share, name, right, pictures in counted
+        ]
+        return [*lines, ""]
 
     def _repr_html_(self) -> str:
         """In a notebook: the score and the way to the report."""

@@ -10,7 +10,7 @@ from torch import nn
 
 from hubel import recipes
 from hubel.data import Data
-from hubel.data.augment import Crop, Cut
+from hubel.data.augment import Crop, Cut, Erase, Shift
 from hubel.data.labels import read_labels
 from hubel.networks import specification
 from hubel.pictures import Preprocess
@@ -40,6 +40,9 @@ def choose(
     data = recipe.data if data is None and recipe else data
     named = network if isinstance(network, str) else ""
     chosen, look, from_weights = recipe, None, {}
+    without = changes.pop("without", ())
+    if changes.pop("quick", False):
+        changes = {**recipes.QUICK, **changes}
     if changes.get("weights"):
         changes["weights"] = located(changes["weights"])
     if changes.get("weights") and (asked is None or asked in recipes.PAGES):
@@ -85,7 +88,7 @@ def choose(
     if "augment" in changes and not any(isinstance(s, Crop | Cut) for s in changes["augment"]):
         changes = {"canvas": None, **changes}  # there is nothing to cut from a larger picture
     automatic = tuple(sorted({*chosen.automatic, *left_open} - {*changes, *given}))
-    return chosen.replace(automatic=automatic, **changes)
+    return chosen.replace(automatic=automatic, **changes).without(*without)
 
 
 def _left_open(
@@ -127,8 +130,21 @@ def _other_network(
 
 
 def _sized(recipe: Recipe, size: tuple[int, int]) -> Recipe:
-    """The recipe for pictures of that size: canvas and training crops keep their proportions."""
+    """The recipe for pictures of that size: canvas, training crops and lengths in pixels
+    keep their proportions.
+    """
     seen = recipe.seen
     canvas = round(max(size) * recipe.canvas / max(seen.size)) if recipe.canvas else None
-    steps = (replace(s, size=size) if isinstance(s, Crop | Cut) else s for s in recipe.augment)
-    return recipe.replace(preprocess=replace(seen, size=size), canvas=canvas, augment=tuple(steps))
+    times = max(size) / max(seen.size)
+
+    def sized(step: Any) -> Any:
+        if isinstance(step, Crop | Cut):
+            return replace(step, size=size)
+        if isinstance(step, Shift):
+            return replace(step, pixels=round(step.pixels * times))
+        if isinstance(step, Erase):
+            return replace(step, side=max(1, round(step.side * times)))
+        return step
+
+    steps = tuple(sized(step) for step in recipe.augment)
+    return recipe.replace(preprocess=replace(seen, size=size), canvas=canvas, augment=steps)

@@ -54,7 +54,6 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
 
     recipe, data = trainer.recipe, gathered.data
     preprocess = trainer.task.preprocess
-    counts = gathered.counts.get("train") or _count(gathered)
     size = (preprocess.channels, *preprocess.input_size)
     write_report(
         run.report,
@@ -73,7 +72,7 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
             "macs": account(trainer.network, size).macs,
             "data": data.name if data else "your own data sets",
             "split": data.split if data else "as given",
-            "pictures_per_class": list(counts.values()),
+            "pictures_per_class": gathered.counted,
             "machine": f"{machine['processor']}, {machine['threads']} threads, {machine['system']}",
             "versions": {k: v for k, v in machine["versions"].items() if v},
             "command": f"hubel train --recipe {run.path / 'recipe.yaml'}",
@@ -172,26 +171,21 @@ def _golden(outcome: Outcome, gathered: Gathered) -> list[tuple[str, NDArray[np.
     return [(outcome.names[i], read_picture(source.read(place[outcome.names[i]]))) for i in chosen]
 
 
-def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[int]]:
+def _examples(trainer: Trainer) -> tuple[NDArray[np.uint8], list[Any]]:
     """The first training pictures as the network gets them, before normalization: uint8 (n, H,
-    W, C).
+    W, C), with their class numbers or, where they are mixed, shares of the classes.
     """
     pictures: list[Any] = []
-    labels: list[int] = []
-    for batch in trainer.pictures.epoch(0):
+    labels: list[Any] = []
+    for step, batch in enumerate(trainer.pictures.epoch(0)):
+        for mixing in trainer.mixing():
+            mixing.mix(batch, step)
         pictures.append(batch.pictures.float().round().clamp(0, 255).byte())
         labels += batch.targets.tolist()
         if len(labels) >= EXAMPLES:
             break
     shown = torch.cat(pictures)[:EXAMPLES].permute(0, 2, 3, 1).numpy()
     return shown, labels[: len(shown)]
-
-
-def _count(gathered: Gathered) -> dict[str, int]:
-    targets = [as_sample(gathered.train[i], i).target for i in range(len(gathered.train))]
-    return dict(
-        zip(gathered.classes, np.bincount(targets, minlength=len(gathered.classes)).tolist())
-    )
 
 
 class _Drawn:

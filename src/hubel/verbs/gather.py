@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from hubel.data import Data, Finding, decode, open_data
+from hubel.data import Data, Finding, Source, decode, open_data
+from hubel.data.draws import order
 from hubel.data.geometry import Crop
 from hubel.data.held_out import held_out
 from hubel.data.labels import relabelled
@@ -32,6 +33,14 @@ class Gathered:
     notes: tuple[str, ...] = ()
     """What a user should know besides, such as a cache that could not be written."""
     data: Data | None = None
+
+    @property
+    def counted(self) -> list[int]:
+        """Training pictures of every class, in their order."""
+        if self.data is not None:
+            return list(self.counts["train"].values())
+        targets = [as_sample(self.train[i], i).target for i in range(len(self.train))]
+        return np.bincount(targets, minlength=len(self.classes)).tolist()
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -64,6 +73,9 @@ def gather(
     else squares. Validation sees exactly what prediction will.
     """
     if isinstance(data, tuple):
+        if recipe.pictures:
+            rule = "it takes a part of data that Hubel opens; shorten your own data sets yourself"
+            raise ValueError(f"pictures={recipe.pictures}; {rule}")
         if not classes:
             raise ValueError("data sets of your own need `classes`, the list of their class names")
         if recipe.labels:
@@ -75,6 +87,7 @@ def gather(
     found = relabelled(opened(data, recipe.split, share, download), recipe.labels)
     if recipe.folds:
         found = held_out(found, seed=recipe.split, folds=recipe.folds, fold=recipe.fold or 1)
+    found = _few(found, recipe)
     size: dict[str, Any] = {}
     if recipe.canvas and recipe.augment and isinstance(recipe.augment[0], Crop):
         size = {"least": recipe.canvas}
@@ -84,6 +97,21 @@ def gather(
     val, worse = decode(found.val, recipe.seen, say=say)
     notes = tuple(dict.fromkeys(made.note for made in (train, val) if made.note))
     return Gathered(train, val, found.classes, (*found.findings, *bad, *worse), notes, found)
+
+
+def _few(data: Data, recipe: Recipe) -> Data:
+    """At most `recipe.pictures` of either part, evenly from the classes, chosen as the split is."""
+
+    def taken(source: Source) -> Source:
+        if recipe.pictures is None or len(source) <= recipe.pictures:
+            return source
+        lots = order(recipe.split, 0, len(source))
+        lots = lots[np.argsort(source.targets[lots], kind="stable")]  # by class, each in its order
+        first = np.searchsorted(source.targets[lots], source.targets[lots])
+        turns = np.argsort(np.arange(len(lots)) - first, kind="stable")  # one of each, then again
+        return source.take(np.sort(lots[turns[: recipe.pictures]]))
+
+    return replace(data, train=taken(data.train), val=taken(data.val))
 
 
 def own_preprocess(data: Own) -> Preprocess:

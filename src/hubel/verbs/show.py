@@ -150,6 +150,12 @@ def ablation_words(name: str, given: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def named(text: str) -> dict[str, Any]:
+    """ "focal,gamma=2" -> {"name": "focal", "gamma": 2}."""
+    name, *given = text.split(",")
+    return {"name": name, **ablation_words(":", given)}
+
+
 def _typed(value: str) -> Any:
     try:
         return ast.literal_eval(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from hubel.data import Data
 from hubel.networks import create
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
-from hubel.tasks.losses import LOSSES, Loss
+from hubel.tasks.losses import LOSSES, Loss, class_weights
 from hubel.training.board import Board, require_tensorboard
 from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
@@ -24,7 +24,7 @@ from hubel.training.folds import Folds
 from hubel.training.loop import Rhythm, Stopped
 from hubel.training.processes import ALONE, Processes, together
 from hubel.training.progress import Quiet, duration, watcher
-from hubel.training.recipe import Recipe
+from hubel.training.recipe import Recipe, Words
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.finish import finish, finish_folds, time_spent
@@ -91,7 +91,7 @@ def train(
     recipe: str | Recipe | None = None,
     words: dict[str, Any] | None = None,
     classes: Sequence[str] | None = None,
-    loss: Loss | None = None,
+    loss: Loss | Words | None = None,
     runs: str | Path = "runs",
     name: str | None = None,
     resume: str | Path | bool = False,
@@ -106,14 +106,17 @@ def train(
     `data`: a folder, file or name that `open_data` understands, or (training set, validation
     set) of your own with `classes`; None where `recipe` or the run names it. `network`: a name
     with `words` of its family, or any module whose forward takes (N, channels, H, W) and gives
-    logits (N, classes). `loss`: any function of (logits, targets). `changes`: fields of the recipe
-    (epochs, batch, seed, ...), and `lr` and `size` in pixels; `labels`: a table of corrected labels
-    such as errors.csv, or {picture: class}. `resume`: True for the latest run, or
-    a run's folder; with objects of your own, give the same ones again. `tensorboard`: write event
-    files into the run folder, too.
+    logits (N, classes). `loss`: any function of (logits, targets), or {"name": "focal", ...}.
+    `changes`: fields of the recipe (epochs, batch, seed, ...), and `lr`, `size` in pixels,
+    `without` (names of practices to leave out, such as ("average", "mirror")), `quick` (a small
+    version) and `labels` (a table of corrected labels such as errors.csv, or {picture: class}).
+    `resume`: True for the latest run, or a run's folder; with objects of your own, give the same
+    ones again. `tensorboard`: write event files into the run folder, too.
 
     ValueError for what you can mend; Stopped after Ctrl-C or SIGTERM, when everything is saved.
     """
+    if isinstance(loss, Mapping):
+        changes, loss = {**changes, "loss": loss}, None
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise ValueError(
             "a loader process imports the script that started it, and this one would train there "
@@ -147,7 +150,7 @@ def train(
         if run:
             trainer = make(chosen)
         else:
-            trainer = settled(chosen, make, len(gathered.train), processes)
+            trainer = settled(_weighed(chosen, gathered), make, len(gathered.train), processes)
             for sentence in _tuned(trainer):
                 watching.say(sentence)
             _freeze(trainer)
@@ -218,6 +221,7 @@ def plan(
     chosen = choose(data, network, recipe, words, download, changes)
     gathered = gather(chosen, chosen.data if data is None else data, None, download)
     pictures = len(gathered.train)
+    chosen = _weighed(chosen, gathered)
     trainer = settled(chosen, lambda recipe: _trainer(recipe, gathered, None, None), pictures)
     pace = trainer.pace()
     _freeze(trainer, pace)
@@ -266,9 +270,25 @@ def _trainer(
     return Trainer(recipe, task, module, gathered.train, gathered.val, processes)
 
 
+def _weighed(recipe: Recipe, gathered: Gathered) -> Recipe:
+    """The recipe with the weights of the classes as numbers, from their names or counts."""
+    given = recipe.loss.get("weights")
+    if given is None:
+        return recipe
+    weights = class_weights(given, gathered.classes, gathered.counted)
+    return recipe.replace(loss={**recipe.loss, "weights": weights})
+
+
 def _tuned(trainer: Trainer) -> tuple[str, ...]:
     """Settle how a step is computed, where the recipe asks for it; what was found, in sentences."""
-    return trainer.tune().said if trainer.recipe.tune else ()
+    if not trainer.recipe.tune:
+        return ()
+    if trainer.processes.count > 1:
+        raise ValueError(
+            "--tune measures one process: tune a run of one, and give what its recipe.yaml says "
+            "(precision, layout, compile) to several"
+        )
+    return trainer.tune().said
 
 
 def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
