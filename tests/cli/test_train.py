@@ -211,7 +211,7 @@ def test_bad_words(hubel, folder):
 
 def test_a_loss_that_explodes_stops_with_the_last_checkpoint_kept(hubel, folder):
     words = ("--lr", "1e30", "--epochs", "4", "--threads", "1", "--batch", "8", "--name", "boom")
-    err = refused(hubel("train", folder, *words, "--save-every", "1"), "the loss became", "--lr")
+    err = refused(hubel("train", folder, *words, "--save-every", "1"), "became", "--lr")
     last = Run.open("runs/classify/boom").checkpoints / "last.pt"
     assert str(last) in err or not last.exists()
     if last.exists():

@@ -119,4 +119,4 @@ def test_weights_count_before_they_are_scored(tmp_path):
     made.model.w.data[0, 1] = float("inf")
     assert finite(made)
     assert not finite(made, weights=True)
-    assert "a weight became not a number by step 0; the" in str(diverged(made, tmp_path))
+    assert "the answers became no numbers by step 0; the" in str(diverged(made, tmp_path))

@@ -17,6 +17,10 @@ from hubel.runtime.files import write_whole
 _NO_OUTCOME = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, BadZipFile)
 
 
+class NotNumbers(ValueError):
+    """Answers that are NaN: the network that gave them is broken."""
+
+
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """The answers of a network for N pictures and K classes.
@@ -54,7 +58,7 @@ class Outcome:
             raise ValueError(f"truth {wrong} among {classes} classes; give 0 to {classes - 1}")
         # Written so that NaN fails the comparison too.
         if not ((self.probabilities >= 0) & (self.probabilities <= 1)).all():
-            raise ValueError("probabilities outside 0..1 or not a number; give softmax outputs")
+            raise NotNumbers("probabilities outside 0..1 or not a number; give softmax outputs")
         if np.isnan(self.losses).any():
             first = self.names[int(np.isnan(self.losses).argmax())]
             raise ValueError(f"the loss of {first!r} is not a number; validate with finite logits")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from typing import Any, Protocol
 from torch import nn
 
 from hubel.data import Loader
+from hubel.tasks.outcome import NotNumbers
 from hubel.training import checkpoint
 from hubel.training.processes import ALONE, Processes
 from hubel.training.record import Record
@@ -138,7 +140,13 @@ def run(
                 raise Stopped
             waiting = time.monotonic()
 
-        if not finite(state, weights=True):
+        validating = time.monotonic()
+        scores = None
+        if finite(state, weights=True):
+            processes.alike(state.scored)  # the statistics of norms are those of the first process
+            with suppress(NotNumbers):  # weights so large that the answers overflow
+                scores = validate(state.scored)
+        if scores is None:
             if not limits.roll_back:
                 raise diverged(state, folder)
             watcher.say(
@@ -146,9 +154,6 @@ def run(
             )
             save("last", "good")
             continue
-        validating = time.monotonic()
-        processes.alike(state.scored)  # the statistics of norms are those of the first process
-        scores = validate(state.scored)
         state.spent["validate"] += time.monotonic() - validating
         state.seconds = time.monotonic() - began
         row: dict[str, Any] = {"epoch": epoch + 1, "step": state.step, "lr": state.lr}

@@ -61,13 +61,14 @@ def roll_back(
         if halve
         else f"the rate was given and stays, steps {back} to {state.step} are passed over"
     )
-    return f"The loss was {loss} by step {failed}: back to step {back}; {change}"
+    what = "The answers were no numbers" if math.isfinite(loss) else f"The loss was {loss}"
+    return f"{what} by step {failed}: back to step {back}; {change}"
 
 
 def diverged(state: State, folder: Path) -> Diverged:
     """What to say at the end of all attempts."""
     loss, rate = float(state.summed), state.lr
-    became = "a weight became not a number" if math.isfinite(loss) else f"the loss became {loss}"
+    became = "the answers became no numbers" if math.isfinite(loss) else f"the loss became {loss}"
     tried = f", after {state.rollbacks} rollbacks" if state.rollbacks else ""
     held = f"; {folder / 'last.pt'} is from before" if (folder / "last.pt").exists() else ""
     remedy = "train again with a smaller one (--lr)" if rate > 0 else "look at the data"
