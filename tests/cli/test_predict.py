@@ -63,6 +63,7 @@ def test_json(hubel, made_bundle, pictures):
         "top": [[label, pytest.approx(p, abs=1e-6)] for label, p in answer.top],
         "error": None,
         "unsure": False,
+        "labels": None,
     }
     assert found[1]["label"] is None
     assert found[1]["error"] == "is empty (0 bytes); restore or remove it"

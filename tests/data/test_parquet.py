@@ -130,8 +130,8 @@ def test_rows_without_a_label_are_left_out_and_listed(tmp_path):
             r"the column image is of type struct<url: string>",
         ),
         (
-            {"image": [b"x"], "label": [[1, 2]]},
-            r"the column label is of type list<.*a picture has one",
+            {"image": [b"x"], "label": [[[1, 2]]]},
+            r"the column label is of type list<.*a picture has one label, .* or a list of them",
         ),
         ({"image": [b"x"], "label": [7]}, "the label 7, but only 2 class names"),
     ],

@@ -104,3 +104,19 @@ def test_not_text(table):
     file.write_bytes(b"file,label\n\xff\xfe.png,cat\n")
     with pytest.raises(ValueError, match="not UTF-8; save the table as UTF-8 text"):
         open_data(file)
+
+
+def test_several_labels_in_one_cell(table):
+    rows = ["a 1.png,cat|dog", "ä2.png, dog ", "sub/3.png,", "4.png,cat;bird"]
+    data = open_data(table("\n".join(["file,label", *rows])), val=1)
+    assert data.classes == ("bird", "cat", "dog")
+    assert data.val.targets.tolist() == [[0, 1, 1], [0, 0, 1], [0, 0, 0], [1, 1, 0]]
+
+
+def test_a_column_for_each_class(table):
+    lines = ["file,split,cat,dog", "a 1.png,train,1,0", "ä2.png,train,1,1", "4.png,val,0,1"]
+    data = open_data(table("\n".join(lines)))
+    assert data.train.targets.tolist() == [[1, 0], [1, 1]]
+    assert data.val.targets.tolist() == [[0, 1]]
+    with pytest.raises(ValueError, match="no column label; there are: file, cat, dog"):
+        open_data(table("file,cat,dog\na 1.png,1,2\n"))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hubel.analysis.labels import suspects
 from hubel.runtime.files import write_whole
 from hubel.tasks.outcome import Outcome
+from hubel.tasks.tagged import Tagged
 
 
 def confusion(outcome: Outcome) -> NDArray[np.int64]:
@@ -134,26 +135,42 @@ def wilson(right: int, pictures: int, z: float = 1.959964) -> tuple[float, float
     return (middle - half if right else 0.0), (middle + half if right < pictures else 1.0)
 
 
-def write_errors(path: str | os.PathLike[str], outcome: Outcome, classes: Sequence[str]) -> Path:
+def write_errors(
+    path: str | os.PathLike[str], outcome: Outcome | Tagged, classes: Sequence[str]
+) -> Path:
     """Write errors.csv: every validation picture, the highest loss first.
 
     Columns `file,truth,prediction,confidence,loss,suspected,corrected`, the classes by name.
     `suspected` is the class that a doubtful truth probably should be (analysis/labels.py), empty
     for the others. `corrected` is empty: whoever finds a wrong truth writes the right class there,
-    and `hubel train --labels errors.csv` applies it.
+    and `hubel train --labels errors.csv` applies it. Several classes of a picture have | between
+    them, their confidence is that of the least sure answer, and none is suspected.
     """
     if len(classes) != outcome.classes:
         raise ValueError(f"{len(classes)} class names for {outcome.classes} classes; name each one")
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    head = ["file", "truth", "prediction", "confidence", "loss", "suspected", "corrected"]
-    rows.writerow(head)
-    doubted = suspects(outcome.probabilities, outcome.truths)
-    suggested = dict(zip(doubted.places.tolist(), doubted.suggested.tolist()))
+    rows.writerow(["file", "truth", "prediction", "confidence", "loss", "suspected", "corrected"])
+    suggested: dict[int, int] = {}
+    if isinstance(outcome, Outcome):
+        doubted = suspects(outcome.probabilities, outcome.truths)
+        suggested = dict(zip(doubted.places.tolist(), doubted.suggested.tolist()))
     for i in np.argsort(-outcome.losses, kind="stable").tolist():
-        truth, answer = classes[outcome.truths[i]], classes[outcome.predictions[i]]
-        numbers = f"{outcome.confidences[i]:.6g}", f"{outcome.losses[i]:.6g}"
+        truth, answer, confidence = _said(outcome, classes, i)
+        numbers = f"{confidence:.6g}", f"{outcome.losses[i]:.6g}"
         doubt = classes[suggested[i]] if i in suggested else ""
         rows.writerow([outcome.names[i], truth, answer, *numbers, doubt, ""])
     # A file name that is not UTF-8 comes from the system with surrogates and goes back as bytes.
     return write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def _said(outcome: Outcome | Tagged, classes: Sequence[str], i: int) -> tuple[str, str, float]:
+    """Truth, answer and confidence of a picture."""
+    if isinstance(outcome, Outcome):
+        confidence = float(outcome.confidences[i])
+        return classes[outcome.truths[i]], classes[outcome.predictions[i]], confidence
+    truth, answer = (
+        "|".join(classes[k] for k in np.flatnonzero(which[i]).tolist())
+        for which in (outcome.truths, outcome.answers)
+    )
+    return truth, answer, float(np.abs(outcome.probabilities[i] - 0.5).min() + 0.5)

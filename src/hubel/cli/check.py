@@ -57,7 +57,7 @@ def _said(found: Checked) -> str:
         each = high
         if low != high:
             each = f"{low} ({classes[least]}) to {high} ({classes[most]})"
-        lines.append(f"{part:<6} {int(per_class.sum()):,} pictures, {each} a class")
+        lines.append(f"{part:<6} {found.pictures[part]:,} pictures, {each} a class")
     if len(found.sizes):
         (short, narrow), (tall, wide) = found.sizes.min(axis=0), found.sizes.max(axis=0)
         sides = f"{narrow} to {wide} pixels wide, {short} to {tall} high"

@@ -45,6 +45,7 @@ def predict(
     named = [p for place in pictures for p in (_listed() if place == "-" else [place])]
     sources = [os.fspath(p) for p in expand(named, leave_out=sort_into)]
     predictor = load(bundle, threads=engine_threads)
+    several = predictor.bundle.task == "tags"
     failed: list[str] = []
 
     def answers() -> Iterator[Answer]:
@@ -62,10 +63,10 @@ def predict(
     if as_json:
         lines = _json(answers())
     elif csv:
-        lines = _csv(answers(), min(top, len(predictor.bundle.classes)))
+        lines = _csv(answers(), min(top, len(predictor.bundle.classes)), several)
     else:
         said = [*predictor.bundle.classes, *[UNKNOWN] * (predictor.bundle.threshold > 0)]
-        lines = _table(answers(), sources, said)
+        lines = _table(answers(), sources, said, several)
     if csv and csv != "-":
         encoded = (line.encode("utf-8", "surrogateescape") + b"\n" for line in lines)
         write_whole(csv, lambda file: file.writelines(encoded))
@@ -97,8 +98,10 @@ def _json(answers: Iterator[Answer]) -> Iterator[str]:
     yield "]"
 
 
-def _csv(answers: Iterator[Answer], top: int) -> Iterator[str]:
-    """file, label, confidence, then the classes that come after it, and the error."""
+def _csv(answers: Iterator[Answer], top: int, several: bool) -> Iterator[str]:
+    """file, label, confidence, then the classes that come after it, and the error; of tags also
+    all labels that are there, with | between them.
+    """
     import csv
     import io
 
@@ -111,32 +114,43 @@ def _csv(answers: Iterator[Answer], top: int) -> Iterator[str]:
 
     ranks = ["", *map(str, range(2, top + 1))]
     titles = [word + rank for rank in ranks for word in ("label", "confidence")]
-    yield line(["file", *titles, "error"])
+    there = ["labels"] if several else []
+    yield line(["file", *titles, *there, "error"])
     for answer in answers:
         cells = [cell for label, p in answer.top for cell in (label, f"{p:.6f}")]
         if answer.unsure:
             cells[0] = UNKNOWN
-        yield line([answer.name, *(cells or [""] * 2 * top), answer.error or ""])
+        there = ["|".join(answer.labels or ())] if several else []
+        yield line([answer.name, *(cells or [""] * 2 * top), *there, answer.error or ""])
 
 
 def _table(
-    answers: Iterator[Answer], sources: Sequence[str], classes: Sequence[str]
+    answers: Iterator[Answer], sources: Sequence[str], classes: Sequence[str], several: bool
 ) -> Iterator[str]:
     """A line for each picture; the names are known before the answers, so the columns stand."""
     from hubel.runtime.decode.classify import UNKNOWN
+    from hubel.runtime.decode.tags import NONE
 
     names = min(100, max(len(_plain(name)) for name in sources))
     labels = min(24, max(6, *(len(_plain(label)) for label in classes)))
-    yield f"{'picture':<{names}}  {'answer':<{labels}}  confidence  then"
+    if several:
+        labels = 24
+        yield f"{'picture':<{names}}  {'answers':<{labels}}  of each class"
+    else:
+        yield f"{'picture':<{names}}  {'answer':<{labels}}  confidence  then"
     for answer in answers:
         line = f"{_plain(answer.name):<{names}}  "
         if answer.error:
             line += _plain(answer.error)
         else:
-            others = answer.top if answer.unsure else answer.top[1:]
-            then = ", ".join(f"{_plain(label)} {p:.1%}" for label, p in others)
-            said = _plain(answer.label or UNKNOWN)
-            line += f"{said:<{labels}}  {answer.top[0][1]:>10.1%}  {then}"
+            whole = several or answer.unsure
+            then = ", ".join(f"{_plain(label)} {p:.1%}" for label, p in answer.top[not whole :])
+            if several:
+                said = ", ".join(map(_plain, answer.labels or (NONE,)))
+                line += f"{said:<{labels}}  {then}"
+            else:
+                said = _plain(answer.label or UNKNOWN)
+                line += f"{said:<{labels}}  {answer.top[0][1]:>10.1%}  {then}"
         yield line.rstrip()
 
 

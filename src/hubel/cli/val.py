@@ -37,6 +37,7 @@ def val(
     from dataclasses import asdict
 
     from hubel.runtime.golden import Replay
+    from hubel.verbs.val import Scores
     from hubel.verbs.val import val as verb
 
     found = verb(
@@ -49,7 +50,7 @@ def val(
     elif isinstance(found, Replay):
         print(_replay(found))
     else:
-        print(_scores(found))
+        print(_scores(found) if isinstance(found, Scores) else found)
     if isinstance(found, Replay) and not found.ok:
         raise typer.Exit(1)
 

@@ -69,16 +69,16 @@ class Group:
         return {look.part for look in self.looks}
 
     @property
-    def labels(self) -> set[int]:
-        """The classes they are labelled with."""
-        return {look.target for look in self.looks}
+    def labels(self) -> set[tuple[int, ...]]:
+        """The classes they are labelled with, those of a picture together."""
+        return {look.labels for look in self.looks}
 
     def some(self, most: int) -> list[Look]:
         """So many of the pictures at most: one of every part and label before the others."""
-        first: dict[tuple[str, int], Look] = {}
+        first: dict[tuple[str, tuple[int, ...]], Look] = {}
         for look in self.looks:
-            first.setdefault((look.part, look.target), look)
-        others = [look for look in self.looks if first[look.part, look.target] is not look]
+            first.setdefault((look.part, look.labels), look)
+        others = [look for look in self.looks if first[look.part, look.labels] is not look]
         chosen = [*first.values(), *others][:most]
         return sorted(chosen, key=lambda look: (look is not self.looks[0], look.part, look.index))
 
@@ -108,6 +108,12 @@ class Checked:
     def split(self) -> str:
         """How the parts were told apart, in words."""
         return "not split into parts" if "all" in self.counts else self.data.split
+
+    @property
+    def pictures(self) -> dict[str, int]:
+        """Readable pictures per part; where one has several classes, fewer than the `counts`."""
+        many = Counter(look.part for look in self.looks)
+        return {part: many[part] for part in self.counts}
 
     @property
     def kinds(self) -> dict[str, int]:
@@ -164,7 +170,7 @@ class Checked:
                 {
                     "kinds": group.kinds,
                     "pictures": [
-                        {"name": look.name, "part": look.part, "label": classes[look.target]}
+                        {"name": look.name, "part": look.part, "label": in_words(look, classes)}
                         for look in group.looks
                     ],
                 }
@@ -189,7 +195,10 @@ def check_data(data: Data) -> Checked:
         findings += unreadable
     classes = data.classes
     counts = {
-        part: np.bincount([k.target for k in looks if k.part == part], minlength=len(classes))
+        part: np.bincount(
+            np.array([label for k in looks if k.part == part for label in k.labels], np.int64),
+            minlength=len(classes),
+        )
         for part in parts
     }
     groups = _groups(looks)
@@ -222,6 +231,11 @@ def findings_of(data: Data) -> list[Finding]:
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
         write_whole(path, json.dumps([(f.name, f.kind, f.message) for f in findings]))
     return findings
+
+
+def in_words(look: Look, classes: Sequence[str]) -> str:
+    """The classes that a picture is labelled with."""
+    return ", ".join(classes[label] for label in look.labels) or "no class"
 
 
 def _groups(looks: Sequence[Look]) -> list[Group]:
@@ -258,6 +272,6 @@ def _words(kind: str, group: Group, classes: Sequence[str]) -> str:
         )
     if kind.endswith("conflict"):
         remedy = "look which label is right" if group.near else "keep it under the right label"
-        said = listed(lambda look: f" ({classes[look.target]})")
-        return f"({classes[first.target]}) {like} {said}; {remedy}"
+        said = listed(lambda look: f" ({in_words(look, classes)})")
+        return f"({in_words(first, classes)}) {like} {said}; {remedy}"
     return f"{like} {listed(lambda look: '')}; it counts several times; keep one"

@@ -35,7 +35,8 @@ _MANY = 5000  # pictures, from which on it is said what is written
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Pictures with their `targets` (N,) int64, places in `classes`.
+    """Pictures with their `targets`: places in `classes`, int64 (N,), or uint8 (N, K), 1 for each
+    class of a picture.
 
     `arrays` are uint8: (N, H, W, C) where all have one size, else by number, (h, w, C) each.
     `note` says where the pixels are, if not in the cache.
@@ -51,7 +52,9 @@ class Pictures:
         return len(self.arrays)
 
     def __getitem__(self, i: int) -> Sample:
-        return Sample(np.array(self.arrays[i]), int(self.targets[i]), self.names[i], int(i))
+        target = self.targets[i]
+        target = np.array(target) if np.ndim(target) else int(target)
+        return Sample(np.array(self.arrays[i]), target, self.names[i], int(i))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "arrays": by_name(self.arrays)}

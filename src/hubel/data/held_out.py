@@ -16,10 +16,11 @@ def held_out(data: Data, *, seed: int, folds: int, fold: int) -> Data:
 
     What is divided is the training part, or where there is none all of it. Every class is divided
     evenly, by a hash of seed and name, as with a share that is set aside. ValueError for a class
-    with one picture, or for more folds than pictures in every class.
+    with one picture, for more folds than pictures in every class, and for pictures with several.
     """
     if folds < 2 or not 1 <= fold <= folds:
         raise ValueError(f"fold {fold} of {folds}: two folds at least, numbered from 1")
+    data.one_each("folds divide data with one class a picture; train without")
     pool = data.train if len(data.train) else data.val
     part = np.zeros(len(pool), np.int64)
     for target, label in enumerate(pool.classes):

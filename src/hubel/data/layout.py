@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hubel.data.types import Finding
 from hubel.pictures.read import Readable
@@ -28,10 +29,10 @@ WHOLE = "whole"
 
 @dataclass
 class Part:
-    """Pictures with their labels as texts."""
+    """Pictures with their labels as texts: one each, or as many as a picture has, in a tuple."""
 
     names: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
+    labels: list[Any] = field(default_factory=list)
     pictures: Sequence[Readable] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
 

@@ -211,12 +211,15 @@ def _decoded(dataset: Any) -> bool:
 
 
 def _read(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray | list[np.ndarray], np.ndarray]:
-    """Pictures uint8 (N, H, W, C), or N of (h, w, C); targets int64 (N,)."""
+    """Pictures uint8 (N, H, W, C), or N of (h, w, C); targets int64 (N,), or float32 (N, K)."""
+    pixels: np.ndarray | list[np.ndarray]
     if isinstance(dataset, Pictures):
-        return dataset.arrays[indices], dataset.targets[indices]
-    samples = [as_sample(dataset[int(i)], int(i)) for i in indices]
-    targets = np.array([sample.target for sample in samples], np.int64)
-    return [sample.picture for sample in samples], targets
+        pixels, targets = dataset.arrays[indices], dataset.targets[indices]
+    else:
+        samples = [as_sample(dataset[int(i)], int(i)) for i in indices]
+        pixels = [sample.picture for sample in samples]
+        targets = np.array([sample.target for sample in samples])
+    return pixels, targets.astype(np.float32 if targets.ndim == 2 else np.int64)
 
 
 def _together(pixels: np.ndarray | list[np.ndarray]) -> torch.Tensor:
@@ -257,7 +260,8 @@ def as_sample(thing: Any, index: int) -> Sample:
     if array.ndim != 3 or array.shape[2] not in (1, 3):
         rule = "arrays are (H, W), (H, W, 1) or (H, W, 3), tensors (C, H, W)"
         raise ValueError(f"{name} of the data set has shape {array.shape}; {rule}")
-    return Sample(as_uint8(array, name), int(target), name, index)
+    target = np.asarray(target) if np.ndim(target) else int(target)
+    return Sample(as_uint8(array, name), target, name, index)
 
 
 def _check_sendable(make: _Make) -> None:

@@ -14,7 +14,7 @@ from hubel.data.folders import EXAMPLE, read_folders
 from hubel.data.layout import WHOLE, Layout, Part, in_order
 from hubel.data.parquet import read_parquet
 from hubel.data.table import is_table, read_table
-from hubel.data.types import Data, Source
+from hubel.data.types import Data, Source, class_counts, strata
 
 OTHER_TASKS = frozenset({"images", "masks", "labels", "annotations", "jpegimages", "imagesets"})
 """Folders that do not say what the pictures in them show."""
@@ -32,7 +32,8 @@ def open_data(
 
     Where there is no validation part, the test part takes its place; where there is neither,
     the share `val` of every class is set aside, chosen by `seed` and the names, and every class
-    with two pictures is on both sides. With val=1 all of it is for validation.
+    with two pictures is on both sides; a picture of several classes counts for the rarest of
+    them. With val=1 all of it is for validation.
 
     ValueError, with the file and the remedy, for whatever cannot be a data set.
     """
@@ -41,7 +42,9 @@ def open_data(
             f"val={val}; it is the share of the pictures set aside, above 0 and up to 1"
         )
     name, layout = _read(os.fspath(where), download)
-    labels = [label for part in layout.parts.values() for label in part.labels]
+    given = [label for part in layout.parts.values() for label in part.labels]
+    several = any(isinstance(label, tuple) for label in given)
+    labels = [label for some in given for label in some] if several else given
     classes = layout.classes or in_order(labels)
     if {label.lower() for label in labels} <= OTHER_TASKS and labels:
         folders = " and ".join(sorted(set(labels)))
@@ -50,7 +53,7 @@ def open_data(
     if len(set(labels)) < 2:
         found = f"only one class ({labels[0]})" if labels else "no pictures"
         raise ValueError(f"{where}: {found}; a classifier needs two or more; {EXAMPLE}")
-    parts = {name: _source(part, classes) for name, part in layout.parts.items()}
+    parts = {name: _source(part, classes, several) for name, part in layout.parts.items()}
     train, val_, split = _train_and_val(parts, where, seed, val)
     return Data(
         name=name,
@@ -103,9 +106,14 @@ def _read_folder(path: Path) -> Layout:
     return read_table(tables[0]) if tables else read_folders(path)
 
 
-def _source(part: Part, classes: tuple[str, ...]) -> Source:
+def _source(part: Part, classes: tuple[str, ...], several: bool) -> Source:
     place = {label: number for number, label in enumerate(classes)}
-    targets = np.array([place[label] for label in part.labels], np.int64)
+    if several:
+        targets = np.zeros((len(part.labels), len(classes)), np.uint8)
+        for i, labels in enumerate(part.labels):
+            targets[i, [place[label] for label in labels]] = 1
+    else:
+        targets = np.array([place[label] for label in part.labels], np.int64)
     return Source(classes, part.names, targets, part.pictures, tuple(part.files))
 
 
@@ -115,7 +123,9 @@ def _train_and_val(
     given = next((name for name in ("val", "test") if name in parts and "train" in parts), None)
     if given:
         train, held = parts["train"], parts[given]
-        alien = np.setdiff1d(held.targets, train.targets)
+        k = len(train.classes)
+        there = [class_counts(source.targets, k) > 0 for source in (held, train)]
+        alien = np.flatnonzero(there[0] & ~there[1])
         if len(alien):
             label = train.classes[alien[0]]
             remedy = "add pictures of it to train or remove it"
@@ -127,8 +137,8 @@ def _train_and_val(
             words += "; the test part is left alone"
         return train, held, words
     if len(parts) > 1:
-        there = " and ".join(parts)
-        raise ValueError(f"{where}: {there} but no train part; add one")
+        found = " and ".join(parts)
+        raise ValueError(f"{where}: {found} but no train part; add one")
     ((name, source),) = parts.items()
     if val == 1:
         return source.take(np.arange(0)), source, "all pictures are for validation"
@@ -145,8 +155,11 @@ def _set_aside(source: Source, where: object, seed: int, val: float) -> np.ndarr
     A hash of seed and name decides, not their order: a picture added later moves few others.
     """
     side = np.zeros(len(source), bool)
-    for target, label in enumerate(source.classes):
-        members = np.flatnonzero(source.targets == target)
+    among, one_each = strata(source.targets), source.targets.ndim == 1
+    for target, label in [*enumerate(source.classes), (-1, "none")]:
+        members = np.flatnonzero(among == target)
+        if len(members) == 1 and not one_each:
+            continue  # it is trained on
         if len(members) == 1:
             remedy = "add another or remove the class"
             only = source.names[int(members[0])]

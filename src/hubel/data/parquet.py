@@ -41,7 +41,7 @@ def read_parquet(root: Path) -> Layout:
         for number, file in enumerate(found):
             rows = file.labelled(layout.findings)
             part.names += [file.names[row] for row in rows.tolist()]
-            part.labels += [file.labels[row] or "" for row in rows.tolist()]
+            part.labels += [file.labels[row] for row in rows.tolist()]
             places.append(np.stack([np.full_like(rows, number), rows], axis=1))
             layout.classes = layout.classes or file.classes
             layout.licence = layout.licence or file.licence
@@ -96,22 +96,39 @@ class _File:
         rule = f"one called {' or '.join(words)} is needed"
         raise ValueError(f"{self.path}: no column with the {what}; there are: {there}; {rule}")
 
-    def _read_labels(self, file: Any, column: str) -> tuple[tuple[str, ...], list[str | None]]:
-        """The class names in order, where the file has them, and the label of each row."""
+    def _read_labels(self, file: Any, column: str) -> tuple[tuple[str, ...], list[Any]]:
+        """The class names in order, where the file has them, and the label of each row: a text, a
+        tuple of them where rows hold lists, or None.
+        """
         values = file.read(columns=[column]).column(0).to_pylist()
-        if not all(value is None or isinstance(value, (int, str)) for value in values):
+        several = any(isinstance(value, list) for value in values)
+        each = [label for value in values for label in value or ()] if several else values
+        if not all(label is None or isinstance(label, (int, str)) for label in each):
             kind = file.schema_arrow.field(column).type
-            rule = "a picture has one label, a text or a whole number"
+            rule = "a picture has one label, a text or a whole number, or a list of them"
             raise ValueError(f"{self.path}: the column {column} is of type {kind}; {rule}")
-        names = tuple(self.facts.get("features", {}).get(column, {}).get("names") or ())
-        if not names:
-            return (), [None if v is None or v == -1 else str(v) for v in values]
-        for value in values:
-            if isinstance(value, int) and value >= len(names):
+        feature = self.facts.get("features", {}).get(column, {})
+        feature = feature.get("feature", feature) if isinstance(feature, dict) else {}
+        names = tuple(feature.get("names") or ())
+        for label in each:
+            if names and isinstance(label, int) and label >= len(names):
                 raise ValueError(
-                    f"{self.path}: the label {value}, but only {len(names)} class names"
+                    f"{self.path}: the label {label}, but only {len(names)} class names"
                 )
-        return names, [names[v] if isinstance(v, int) and v >= 0 else None for v in values]
+
+        def named(label: Any) -> str | None:
+            if label is None or label == -1:
+                return None
+            if names:
+                return names[label] if isinstance(label, int) and label >= 0 else None
+            return str(label)
+
+        if not several:
+            return names, [named(label) for label in values]
+        return names, [
+            None if value is None else tuple(name for name in map(named, value) if name is not None)
+            for value in values
+        ]
 
     def _read_names(self, file: Any, schema: Any) -> list[str]:
         import pyarrow.types

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from hubel.data.likeness import SIDE
-from hubel.data.types import Finding, Source
+from hubel.data.types import Finding, Source, labels
 from hubel.pictures import PictureError, read_picture, resize
 from hubel.pictures.header import Header, read_header
 from hubel.pictures.png import read_alike
@@ -29,12 +29,13 @@ class Look:
 
     `digest` is the same for the same pixels, however they are stored. `mean` and `square` are those
     of its values and their squares in 0..1, per channel (3,). `thumb` is uint8 (32, 32), grey.
+    `labels` are class numbers.
     """
 
     part: str
     index: int
     name: str
-    target: int
+    labels: tuple[int, ...]
     size: tuple[int, int]
     digest: bytes
     thumb: np.ndarray
@@ -68,7 +69,7 @@ def _look_at(part: str, source: Source, start: int) -> tuple[list[Look], list[Fi
         if isinstance(pixels, PictureError):
             findings.append(Finding(name, pixels.kind, pixels.message))
         else:
-            looks.append(_look(part, index, name, int(source.targets[index]), pixels, header))
+            looks.append(_look(part, index, name, labels(source.targets[index]), pixels, header))
     return looks, findings
 
 
@@ -89,7 +90,7 @@ def _pixels(
 
 
 def _look(
-    part: str, index: int, name: str, target: int, pixels: np.ndarray, header: Header
+    part: str, index: int, name: str, labels: tuple[int, ...], pixels: np.ndarray, header: Header
 ) -> Look:
     height, width = pixels.shape[:2]
     if pixels.shape[2] == 3 and _is_grey(pixels[::8, ::8]) and _is_grey(pixels):
@@ -104,7 +105,7 @@ def _look(
         part=part,
         index=index,
         name=name,
-        target=target,
+        labels=labels,
         size=(height, width),
         digest=digest.digest(),
         thumb=resize(np.asarray(image), (SIDE, SIDE)),

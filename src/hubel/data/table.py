@@ -1,8 +1,13 @@
-"""A CSV or TSV file with a line per picture: file,label and, if wanted, split."""
+"""A CSV or TSV file with a line per picture: file,label and, if wanted, split.
+
+Several labels of a picture stand in one cell with | or ; between them, or each in a column of its
+own that says 1 or 0.
+"""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,13 +23,18 @@ COLUMNS = {
 }
 """What the columns may be called, the first of them that is there counts."""
 
+BETWEEN = "|;"
+"""What stands between several labels in one cell."""
+YES, NO = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
+
 
 def is_table(file: Path) -> bool:
     """Whether this is a table of pictures: its header names the files and the labels."""
     if file.suffix.lower() not in (".csv", ".tsv"):
         return False
-    header, _ = _rows(file)
-    return {"file", "label"} <= _columns(header).keys()
+    header, rows = _rows(file)
+    columns = _columns(header)
+    return "file" in columns and ("label" in columns or bool(_yes_and_no(header, rows, columns)))
 
 
 def read_table(file: Path) -> Layout:
@@ -34,8 +44,13 @@ def read_table(file: Path) -> Layout:
     """
     header, rows = _rows(file)
     columns = _columns(header)
+    asked = _yes_and_no(header, rows, columns)
+    several = bool(asked)
+    if "label" in columns:
+        at = columns["label"]
+        several = any(any(sign in row[at] for sign in BETWEEN) for _, row in rows if at < len(row))
     for column in ("file", "label"):
-        if column not in columns:
+        if column not in columns and not (column == "label" and asked):
             there = ", ".join(header) or "none"
             rule = f"name one {column} (or {', '.join(COLUMNS[column][1:4])})"
             raise ValueError(f"{file}: no column {column}; there are: {there}; {rule}")
@@ -44,7 +59,7 @@ def read_table(file: Path) -> Layout:
     for line, row in rows:
         cells = {column: row[at].strip() if at < len(row) else "" for column, at in columns.items()}
         for column, cell in cells.items():
-            if not cell:
+            if not cell and not (several and column == "label"):
                 raise ValueError(
                     f"{file}, line {line}: the {column} is empty; fill it or remove it"
                 )
@@ -53,7 +68,13 @@ def read_table(file: Path) -> Layout:
         if not picture.is_file():
             missing.append(f"{cells['file']} (line {line})")
         part.names.append(cells["file"])
-        part.labels.append(cells["label"])
+        if asked:
+            part.labels.append(tuple(name for name, at in asked.items() if _is_yes(row[at])))
+        elif several:
+            found = re.split(f"[{BETWEEN}]", cells["label"])
+            part.labels.append(tuple(label.strip() for label in found if label.strip()))
+        else:
+            part.labels.append(cells["label"])
         part.files.append(picture)
     if missing:
         many = f"{len(missing)} of its files do not exist" if len(missing) > 1 else "no such file"
@@ -91,6 +112,28 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
         if at:
             found[column] = at[0]
     return found
+
+
+def _yes_and_no(
+    header: Sequence[str], rows: Sequence[tuple[int, list[str]]], columns: Mapping[str, int]
+) -> dict[str, int]:
+    """Where there is no column of labels: a column each for two or more of them, 1 or 0 in each
+    line. Empty where this is not so.
+    """
+    rest = {name: at for at, name in enumerate(header) if at not in columns.values() and name}
+    if "label" in columns or len(rest) < 2 or not rows:
+        return {}
+    known = YES | NO
+    right = all(
+        at < len(row) and row[at].strip().lower() in known
+        for _, row in rows
+        for at in rest.values()
+    )
+    return rest if right else {}
+
+
+def _is_yes(cell: str) -> bool:
+    return cell.strip().lower() in YES
 
 
 def _split(file: Path, line: int, cells: Mapping[str, str]) -> str:

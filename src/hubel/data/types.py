@@ -19,17 +19,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture, uint8 (H, W, C), with its target; `index` is its place in the data set."""
+    """A picture, uint8 (H, W, C), with its target; `index` is its place in the data set.
+
+    The target is a class number or, where a picture has several classes, (K,), 1 for each of them.
+    """
 
     picture: np.ndarray
-    target: int
+    target: int | np.ndarray
     name: str
     index: int
 
 
 @dataclass
 class Batch:
-    """Pictures (N, C, H, W), uint8 or float32 in 0..255; targets (N,) and indices (N,), int64."""
+    """Pictures (N, C, H, W), uint8 or float32 in 0..255; indices (N,), int64.
+
+    Targets are class numbers (N,), int64, or a share of each class (N, K),
+    float32.
+    """
 
     pictures: Tensor
     targets: Tensor
@@ -51,7 +58,9 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Pictures that are not decoded yet. `targets` (N,) int64 are places in `classes`."""
+    """Pictures that are not decoded yet. `targets` (N,) int64 are places in `classes`; where
+    pictures have several classes, uint8 (N, K), 1 for each of theirs.
+    """
 
     classes: tuple[str, ...]
     names: Sequence[str]
@@ -103,6 +112,38 @@ class Data:
     fingerprint: str
     test: Source | None = None
     """The test part, which no training looks at unless it stands in for validation."""
+
+    @property
+    def several(self) -> bool:
+        """Whether a picture may have several classes, or none."""
+        return self.train.targets.ndim == 2
+
+    def one_each(self, remedy: str) -> None:
+        """ValueError with the remedy where pictures have several classes, or none."""
+        if self.several:
+            raise ValueError(f"{self.where}: its pictures have any number of classes; {remedy}")
+
+
+def labels(target: int | np.integer | np.ndarray) -> tuple[int, ...]:
+    """The class numbers of one target."""
+    several = np.ndim(target) > 0
+    return tuple(np.flatnonzero(target).tolist()) if several else (int(target),)
+
+
+def class_counts(targets: np.ndarray, classes: int) -> np.ndarray:
+    """How many pictures each class has: targets (N,) or (N, K) -> (K,)."""
+    if targets.ndim == 2:
+        return targets.sum(axis=0, dtype=np.int64)
+    return np.bincount(targets, minlength=classes)
+
+
+def strata(targets: np.ndarray) -> np.ndarray:
+    """The class of each picture (N,); of several the rarest, of none -1."""
+    if targets.ndim == 1:
+        return targets
+    rare = np.argsort(class_counts(targets, 0), kind="stable")
+    first = rare[targets[:, rare].argmax(axis=1)]
+    return np.where(targets.any(axis=1), first, -1)
 
 
 class _Taken(Sequence[Readable]):

@@ -8,8 +8,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,9 @@ from hubel.export.deployed import Deployed, write_onnx
 from hubel.networks import create
 from hubel.pictures.preprocess import Preprocess
 from hubel.runtime.bundle import CARD, FACTS, GOLDEN, MODEL, SCHEMA, SUMS, WEIGHTS, Bundle
-from hubel.runtime.decode.classify import softmax
 from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.golden import fingerprint, replay
-from hubel.runtime.predictor import load
+from hubel.runtime.predictor import DECODE, load
 
 UNCALIBRATED = {"temperature": 1.0, "method": "none"}
 TOLERANCE = 1e-4  # of probabilities; of logits, times the largest one
@@ -48,8 +48,11 @@ def write_bundle(
     data: Mapping[str, Any] | None = None,
     calibration: Mapping[str, Any] = UNCALIBRATED,
     licences: Mapping[str, str] | None = None,
+    task: str = "classify",
 ) -> Path:
     """Write the bundle of a classifier: (N, channels, H, W), normalized -> logits (N, classes).
+
+    With task="tags" each logit is a question of its own: a picture may have several classes.
 
     `network` is what networks.create takes: name, words, classes, channels. `golden` are a few real
     pictures as (name, uint8 (H, W, 3)) before preprocessing. `training`, `scores` and `data` (name,
@@ -71,7 +74,7 @@ def write_bundle(
         part.chmod(0o755)  # mkdtemp's is for the owner alone
         facts = {
             "schema": SCHEMA,
-            "task": "classify",
+            "task": task,
             "hubel": __version__,
             "written": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "network": dict(network),
@@ -90,9 +93,8 @@ def write_bundle(
         }
         _write_json(part / FACTS, facts)
         (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
-        _write_golden(
-            part, deployed, preprocess, len(classes), golden, float(calibration["temperature"])
-        )
+        decode = partial(DECODE[task], temperature=float(calibration["temperature"]))
+        _write_golden(part, deployed, preprocess, len(classes), golden, decode)
         _write_weights(part / WEIGHTS, deployed.network)
         write_onnx(part / MODEL, deployed, preprocess, classes)
         _write_sums(part)
@@ -125,7 +127,7 @@ def recalibrate(
         (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
         golden = json.loads((part / GOLDEN).read_text(encoding="utf-8"))
         for row in golden["pictures"]:
-            p = softmax(np.array(row["logits"]), float(calibration["temperature"]))
+            p = DECODE[bundle.task](np.array(row["logits"]), float(calibration["temperature"]))
             row["probabilities"] = p.tolist()
         _write_json(part / GOLDEN, golden)
         _write_sums(part)
@@ -190,7 +192,7 @@ def _write_golden(
     preprocess: Preprocess,
     classes: int,
     golden: Iterable[tuple[str, np.ndarray]],
-    temperature: float,
+    decode: Callable[[np.ndarray], np.ndarray],
 ) -> None:
     """Save the pictures as PNG, and in golden.json what the network says about them."""
     place = (part / GOLDEN).parent
@@ -215,7 +217,7 @@ def _write_golden(
             f"{(len(rows), classes)}"
         )
     expected = logits.double().numpy()
-    for row, z, p in zip(rows, expected, softmax(expected, temperature)):
+    for row, z, p in zip(rows, expected, decode(expected)):
         row["logits"], row["probabilities"] = z.tolist(), p.tolist()
     limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     tolerance = {"float32": {"logits": limit, "probabilities": TOLERANCE}}

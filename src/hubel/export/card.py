@@ -8,17 +8,20 @@ from typing import Any
 
 def model_card(facts: Mapping[str, Any]) -> str:
     """bundle.json -> a card in Markdown: what a stranger needs to use the model or leave it."""
+    alone = facts["task"] == "classify"
     network, prepare, classes = facts["network"], facts["preprocess"], facts["classes"]
     height, width = (side + 2 * prepare["pad"] for side in prepare["size"])
     parts = [
         f"# {network['name']}: {len(classes)} classes",
-        f"A picture classifier, {_words(network)}. "
-        f"Written by Hubel {facts['hubel']} on {facts['written'][:10]}.",
+        f"A picture classifier, {_words(network)}"
+        + (". " if alone else "; a picture may show several classes or none. ")
+        + f"Written by Hubel {facts['hubel']} on {facts['written'][:10]}.",
         "## Use",
         "```\npip install hubel\nhubel predict FOLDER_OF_THIS_FILE picture.jpg\n```",
         "```python\nimport hubel\n\n"
         'answer = hubel.load("FOLDER_OF_THIS_FILE").predict("picture.jpg")\n'
-        "print(answer.label, answer.confidence)\n```",
+        + ("print(answer.label, answer.confidence)" if alone else "print(answer.labels)")
+        + "\n```",
         f"`model.onnx` runs in any ONNX engine: input `pictures`, uint8 (N, {height}, {width}, 3) "
         f"RGB, prepared as below but not normalized, which the graph does itself; output `logits`, "
         f"float32 (N, {len(classes)}).",
@@ -36,8 +39,13 @@ def model_card(facts: Mapping[str, Any]) -> str:
         if facts["training"]
         else "Nothing was recorded.",
         "## Limits",
-        "The model knows the classes above and nothing else: for a picture of anything else it "
-        "names one of them too. Its probabilities are those of a softmax"
+        (
+            "The model knows the classes above and nothing else: for a picture of anything else it "
+            "names one of them too. Its probabilities are those of a softmax"
+            if alone
+            else "The model knows the classes above and nothing else. Each has a probability of "
+            "its own, by a sigmoid, and is said to be there from 1/2 on"
+        )
         + (", not calibrated." if facts["calibration"]["method"] == "none" else ", calibrated.")
         + _silence(facts["thresholds"]),
         "## Licences",

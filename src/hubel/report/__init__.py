@@ -1,5 +1,6 @@
-"""report.html of a run: one offline file."""
+"""The pages that Hubel writes."""
 
 from hubel.report.page import write_report
+from hubel.report.tags import write_tags_report
 
-__all__ = ["write_report"]
+__all__ = ["write_report", "write_tags_report"]

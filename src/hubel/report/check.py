@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from hubel.data.check import CORRUPT, KINDS, LEAKS, Checked, Group
+from hubel.data.check import CORRUPT, KINDS, LEAKS, Checked, Group, in_words
 from hubel.data.survey import Look
 from hubel.pictures import read_picture
 from hubel.report.draw import histogram
@@ -115,7 +115,7 @@ def _pixels(found: Checked, look: Look) -> np.ndarray:
 
 
 def _tile(found: Checked, look: Look, label: str | None = None) -> str:
-    return tile(_pixels(found, look), label or found.data.classes[look.target], name=look.name)
+    return tile(_pixels(found, look), label or in_words(look, found.data.classes), name=look.name)
 
 
 def _repeated(found: Checked, groups: Sequence[Group], words: str) -> str:
@@ -123,7 +123,7 @@ def _repeated(found: Checked, groups: Sequence[Group], words: str) -> str:
     blocks = []
     for group in _some(groups, GROUPS):
         shown = group.some(PER_GROUP)
-        labels = [found.data.classes[look.target] for look in shown]
+        labels = [in_words(look, found.data.classes) for look in shown]
         if len(group.parts) > 1:
             labels = [f"{label}, {look.part}" for label, look in zip(labels, shown)]
         kinds = " and ".join(group.kinds)
@@ -155,7 +155,7 @@ def _odd(found: Checked) -> str:
 
 def _classes(found: Checked) -> str:
     most = max(max(int(counts.max()) for counts in found.counts.values()), 1)
-    total = {part: max(int(counts.sum()), 1) for part, counts in found.counts.items()}
+    total = {part: max(pictures, 1) for part, pictures in found.pictures.items()}
     rows: list[list[str | Number]] = []
     for k, label in enumerate(found.data.classes):
         row: list[str | Number] = [label]
@@ -208,7 +208,8 @@ def _sheets(found: Checked) -> str:
     blocks = []
     members: dict[int, list[Look]] = {}
     for look in found.looks:
-        members.setdefault(look.target, []).append(look)
+        for number in look.labels:
+            members.setdefault(number, []).append(look)
     draws = np.random.default_rng(0)
     for target in sorted(members)[:SHEETS]:
         looks = members[target]

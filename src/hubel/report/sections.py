@@ -345,7 +345,8 @@ def _label(label: int | Sequence[float], classes: Sequence[str]) -> str:
     if not isinstance(label, Sequence):
         return classes[label]
     held = sorted(((share, name) for share, name in zip(label, classes) if share), reverse=True)
-    return ", ".join(name if share == 1 else f"{name} {percent(share, 0)}" for share, name in held)
+    said = (name if share == 1 else f"{name} {percent(share, 0)}" for share, name in held)
+    return ", ".join(said) or "none"
 
 
 def findings_section(

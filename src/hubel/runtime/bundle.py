@@ -28,7 +28,7 @@ GOLDEN = "golden/golden.json"
 CARD = "README.md"
 SUMS = "SHA256SUMS"
 REQUIRED = (FACTS, MODEL, WEIGHTS, GOLDEN, CARD)
-TASKS = ("classify",)
+TASKS = ("classify", "tags")
 LIMITS = {"json": 16 << 20, "sums": 1 << 20, "onnx": 2 << 30}  # bytes
 AGAIN = "copy the whole folder again"
 

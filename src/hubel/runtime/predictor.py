@@ -14,6 +14,7 @@ import numpy as np
 from hubel.pictures import PictureError, list_pictures
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.decode.classify import softmax, top_k
+from hubel.runtime.decode.tags import SHOWN, sigmoid
 from hubel.runtime.engine import Engine
 
 
@@ -26,11 +27,12 @@ class Answer:
     """
 
     name: str
-    label: str | None = None
+    label: str | None = None  # the most probable class; of tags only where one is there
     confidence: float | None = None  # probability of the best class, 0..1
     top: tuple[tuple[str, float], ...] = ()  # (class, probability), most probable first
     error: str | None = None
     unsure: bool = False
+    labels: tuple[str, ...] | None = None  # of a bundle for tags: all that are there
 
 
 class Predictor:
@@ -86,7 +88,7 @@ class Predictor:
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Logits (N, classes) -> probabilities of the same shape, by the bundle's temperature."""
-        return softmax(logits, self.bundle.temperature)
+        return DECODE[self.bundle.task](logits, self.bundle.temperature)
 
     def _prepare(self, source: Any) -> np.ndarray | str:
         try:
@@ -112,10 +114,20 @@ class Predictor:
         for name, p, order in zip(names, probabilities, top_k(probabilities, top)):
             ranked = tuple((self.bundle.classes[i], float(p[i])) for i in order)
             label, confidence = ranked[0]
+            if self.bundle.task == "tags":
+                there = (i for i in top_k(p, len(p)) if p[i] >= SHOWN)
+                labels = tuple(self.bundle.classes[i] for i in there)
+                known = label if labels else None
+                answers.append(Answer(name, known, confidence, top=ranked, labels=labels))
+                continue
             unsure = confidence < self.bundle.threshold
             known = None if unsure else label
             answers.append(Answer(name, known, confidence, top=ranked, unsure=unsure))
         return answers
+
+
+DECODE = {"classify": softmax, "tags": sigmoid}
+"""Task -> (logits, temperature) -> probabilities."""
 
 
 def load(path: str | os.PathLike[str], *, threads: int | None = None) -> Predictor:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,10 +18,11 @@ from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.tasks.losses import Loss
 from hubel.tasks.outcome import Outcome
+from hubel.tasks.tagged import Tagged
 from hubel.tasks.views import Views, plain
 
 Answers = tuple[list[Tensor], list[Tensor], list[float]]
-"""Of a validation, batch by batch: logits (N, K), targets (N,), and loss times N."""
+"""Of a validation, batch by batch: logits (N, K), targets (N,) or (N, K), loss times N."""
 
 AUX = 0.3
 """Weight of every auxiliary loss."""
@@ -42,6 +43,8 @@ class Classify:
     name = "classify"
     better = "val_top1"
     """The score of which the highest makes the best checkpoint."""
+    scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_top1", "val_top5")
+    """The columns of results.csv that are its scores."""
 
     def model(self, network: nn.Module) -> nn.Module:
         """Pictures (N, C, H, W) in 0..255 -> logits (N, K): the normalization, then the network."""
@@ -69,7 +72,7 @@ class Classify:
         names: Sequence[str],
         gather: Callable[[Answers], list[Answers]] = lambda mine: [mine],
         views: Views = plain,
-    ) -> tuple[Outcome, dict[str, float]]:
+    ) -> tuple[Outcome | Tagged, dict[str, float]]:
         """The answers for every picture of the loader, in its order, and their scores.
 
         `gather` brings together those of several processes, each of which has its share. With
@@ -90,19 +93,21 @@ class Classify:
             targets.append(batch.targets)
         model.train(training)
         logits, targets, losses = (list(chain(*lists)) for lists in zip(*gather(mine)))
-        answers, truths = torch.cat(logits), torch.cat(targets)  # (N, K), (N,)
-        outcome = Outcome(
+        answers, truths = torch.cat(logits), torch.cat(targets)  # (N, K); (N,), or (N, K)
+        outcome, scores = self.outcome(names, answers, truths)
+        return outcome, dict(zip(self.scores, (sum(losses) / len(truths), *scores)))
+
+    def outcome(
+        self, names: Sequence[str], logits: Tensor, truths: Tensor
+    ) -> tuple[Outcome | Tagged, tuple[float, ...]]:
+        """The answers in logits (N, K), float64, and all scores but the loss."""
+        found = Outcome(
             names=tuple(names),
             truths=truths.numpy().astype(np.int64),
-            probabilities=answers.softmax(dim=1).float().numpy(),
-            losses=F.cross_entropy(answers, truths, reduction="none").float().numpy(),
+            probabilities=logits.softmax(dim=1).float().numpy(),
+            losses=F.cross_entropy(logits, truths, reduction="none").float().numpy(),
         )
-        scores = {
-            "val_loss": sum(losses) / len(truths),
-            "val_top1": outcome.top1,
-            "val_top5": outcome.top5,
-        }
-        return outcome, scores
+        return found, (found.top1, found.top5)
 
 
 def _wide(logits: Tensor) -> Tensor:

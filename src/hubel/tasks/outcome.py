@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,7 +23,47 @@ class NotNumbers(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class Stored:
+    """Answers that are kept as arrays in one file."""
+
+    names: tuple[str, ...]
+    truths: NDArray[Any]
+    probabilities: NDArray[np.float32]
+    losses: NDArray[np.float32]
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write one compressed .npz, whole or not at all."""
+        return write_whole(
+            path,
+            lambda file: np.savez_compressed(
+                file,
+                names=np.array(self.names, np.str_),
+                truths=self.truths,
+                probabilities=self.probabilities,
+                losses=self.losses,
+            ),
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Any:
+        """Read what `save` wrote. No pickle: nothing in the file is run."""
+        try:
+            # numpy leaves a file that it opened itself open where it is no .npz.
+            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                return cls(
+                    tuple(file["names"].tolist()),
+                    file["truths"],
+                    file["probabilities"],
+                    file["losses"],
+                )
+        except FileNotFoundError:
+            raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
+        except _NO_OUTCOME as error:
+            raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome(Stored):
     """The answers of a network for N pictures and K classes.
 
     `names`: the file (or row) of every picture. `truths`: int64 (N,), class indices.
@@ -113,33 +154,3 @@ class Outcome:
             np.bincount(t, minlength=self.classes) for t in (self.truths, self.truths[self.right])
         ]
         return np.stack(counts, axis=1)
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write one compressed .npz, whole or not at all."""
-        return write_whole(
-            path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, np.str_),
-                truths=self.truths,
-                probabilities=self.probabilities,
-                losses=self.losses,
-            ),
-        )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Outcome:
-        """Read what `save` wrote. No pickle: nothing in the file is run."""
-        try:
-            # numpy leaves a file that it opened itself open where it is no .npz.
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return cls(
-                    tuple(file["names"].tolist()),
-                    file["truths"],
-                    file["probabilities"],
-                    file["losses"],
-                )
-        except FileNotFoundError:
-            raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
-        except _NO_OUTCOME as error:
-            raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error

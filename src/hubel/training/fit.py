@@ -22,6 +22,7 @@ from hubel.runtime.machine import cores, keep_memory
 from hubel.runtime.names import bound
 from hubel.tasks.classify import Classify
 from hubel.tasks.outcome import Outcome
+from hubel.tasks.tagged import Tagged
 from hubel.training import checkpoint, loop
 from hubel.training.device import device
 from hubel.training.features import Features, tail
@@ -266,7 +267,7 @@ class Trainer:
         checkpoint.set_generators(kept)
         return Pace(statistics.median(times[1:] or times), validation, once)
 
-    def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Outcome:
+    def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Outcome | Tagged:
         """Train to the end, from the last checkpoint where there is one; the answers of the
         last weights.
 
@@ -275,7 +276,7 @@ class Trainer:
         recipe, processes = self.recipe, self.processes
         processes.alike(self.model)
         state = self.state(self.model)
-        record = Record(run.path) if processes.first else Unwritten()
+        record = Record(run.path, self.task.scores) if processes.first else Unwritten()
         saved = (run.checkpoints / name for name in ("last.pt", "good.pt"))
         last = processes.shared(lambda: next((path for path in saved if path.exists()), None))
         if last:
@@ -325,7 +326,7 @@ class Trainer:
             patience=recipe.patience,
         )
 
-    def evaluate(self, model: nn.Module) -> tuple[Outcome, dict[str, float]]:
+    def evaluate(self, model: nn.Module) -> tuple[Outcome | Tagged, dict[str, float]]:
         """Answers and scores on the validation pictures, of which each process takes its share."""
         gather = self.processes.gathered
         return self.task.evaluate(model, self.val_loader, self.names(), gather)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("epoch", "step", "seconds", "lr", "train_loss", "val_loss", "val_top1", "val_top5")
+COLUMNS = ("epoch", "step", "seconds", "lr", "train_loss")
+SCORES = ("val_loss", "val_top1", "val_top5")
 
 
 class Record:
@@ -22,8 +23,8 @@ class Record:
     columns are those of classification unless a task names its own scores.
     """
 
-    def __init__(self, folder: Path, columns: Sequence[str] = COLUMNS) -> None:
-        self.columns = tuple(columns)
+    def __init__(self, folder: Path, scores: Sequence[str] = SCORES) -> None:
+        self.columns = (*COLUMNS, *scores)
         self.results = folder / "results.csv"
         self.metrics = folder / "metrics.jsonl"
         if not self.results.exists():

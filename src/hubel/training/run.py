@@ -11,6 +11,7 @@ from typing import Any
 from hubel.runtime.bundle import FACTS
 from hubel.runtime.files import write_whole
 from hubel.tasks.outcome import Outcome
+from hubel.tasks.tagged import Tagged
 from hubel.training.recipe import Recipe
 from hubel.training.record import read_results
 
@@ -98,9 +99,10 @@ class Run:
         return {name: value for name, value in last.items() if name.startswith("val_")}
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> Outcome | Tagged:
         """What the network answered for every validation picture."""
-        return Outcome.load(self.path / "outcome.npz")
+        kind = Tagged if self.recipe.task == "tags" else Outcome
+        return kind.load(self.path / "outcome.npz")
 
     @property
     def finished(self) -> bool:
@@ -127,9 +129,13 @@ class Run:
     def summary(self) -> str:
         """Where everything lies and what to do next, for people."""
         outcome = self.outcome
-        scores = f"{outcome.top1:.2%} right"
-        if outcome.classes > 5:
-            scores += f", {outcome.top5:.2%} among the first five"
+        if isinstance(outcome, Tagged):
+            scores = f"mean average precision {outcome.mean_average_precision:.2%}, "
+            scores += f"F1 {outcome.f1:.2%}"
+        else:
+            scores = f"{outcome.top1:.2%} right"
+            if outcome.classes > 5:
+                scores += f", {outcome.top5:.2%} among the first five"
         return "\n".join(
             [
                 *self._classes(outcome),
@@ -141,14 +147,16 @@ class Run:
             ]
         )
 
-    def _classes(self, outcome: Outcome) -> list[str]:
-        """The share that was answered right of each class, the worst first, and an empty line."""
+    def _classes(self, outcome: Outcome | Tagged) -> list[str]:
+        """The share that was answered right of each class, the worst first, and an empty line; of
+        tags, how many of the pictures that show it were found.
+        """
         if outcome.classes > LISTED:
             return []
         facts = json.loads((self.bundle / FACTS).read_text(encoding="utf-8"))
         counted = sorted(
             (right / max(pictures, 1), name, right, pictures)
-            for name, (pictures, right) in zip(facts["classes"], outcome.per_class.tolist())
+            for name, (pictures, *_, right) in zip(facts["classes"], outcome.per_class.tolist())
         )
         width = max(8, *(len(name) for _, name, _, _ in counted))
         lines = [

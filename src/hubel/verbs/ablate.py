@@ -12,6 +12,7 @@ from hubel.training.recipe import Recipe
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.compare import Compared, compare
+from hubel.verbs.gather import opened
 from hubel.verbs.show import titled
 from hubel.verbs.train import train
 
@@ -47,6 +48,10 @@ def ablate(
             raise ValueError(
                 f"{titled(network, words)} has {titled('', swap).strip()} already; change it"
             )
+    share = changes.get("val", Recipe.val)
+    opened(data, changes.get("split", 0), share, False).one_each(
+        "ablate takes data with one class a picture"
+    )
     watching, found = watcher(progress), []
     for seed in range(seeds):  # seed by seed, so that there is something to compare early
         for form in forms:

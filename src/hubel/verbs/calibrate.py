@@ -9,6 +9,7 @@ from typing import Any
 
 from hubel.analysis.calibration import Temperature, Threshold, temperature, threshold
 from hubel.export.bundle import recalibrate
+from hubel.tasks.outcome import Outcome
 from hubel.training.run import Run
 
 
@@ -57,6 +58,9 @@ def calibrate(run: str | os.PathLike[str] | Run, *, precision: float | None = No
     """
     opened = run if isinstance(run, Run) else Run.open(Path(run))
     outcome = opened.outcome
+    if not isinstance(outcome, Outcome):
+        rule = "only one class a picture is calibrated"
+        raise ValueError(f"{opened.path}: its pictures have any number of classes; {rule}")
     found = temperature(outcome)
     chosen = None if precision is None else threshold(outcome, precision)
     folder = recalibrate(opened.bundle, found.to_dict(), chosen.to_dict() if chosen else {})

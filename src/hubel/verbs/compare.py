@@ -18,6 +18,7 @@ from hubel.analysis.compare import Cost, Entry, Pair, pairs
 from hubel.networks import account, create
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.predictor import Predictor
+from hubel.tasks.outcome import Outcome
 from hubel.training.recipe import Recipe
 from hubel.training.run import Run
 from hubel.verbs.show import titled
@@ -110,6 +111,11 @@ def _aligned(runs: Sequence[Run], bundles: Sequence[Bundle]) -> list[np.ndarray]
     right, first = [], None
     for run, bundle in zip(runs, bundles):
         outcome = run.outcome
+        if not isinstance(outcome, Outcome):
+            raise ValueError(
+                f"{run.path}: its pictures have any number of classes; compare takes runs whose "
+                "pictures have one"
+            )
         truths = sorted(zip(outcome.names, (bundle.classes[t] for t in outcome.truths)))
         if first is None:
             first, classes = truths, bundle.classes

@@ -50,6 +50,9 @@ def explain(
         name, module = type(model).__name__, model
     else:
         bundle = model if isinstance(model, Bundle) else Bundle.open(Path(model))
+        if bundle.task != "classify":
+            rule = "explain takes bundles that tell one"
+            raise ValueError(f"{bundle.folder} tells any number of classes a picture; {rule}")
         name, module = bundle.name, load_module(bundle)
         preprocess, classes, temperature = bundle.preprocess, bundle.classes, bundle.temperature
     if label is not None and label not in classes:

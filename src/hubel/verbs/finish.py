@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,17 @@ from hubel.analysis.errors import worst, write_errors
 from hubel.data import Finding
 from hubel.data.check import findings_of
 from hubel.data.loader import as_sample
+from hubel.data.types import strata
 from hubel.explain.heat import contrast
-from hubel.export.bundle import write_bundle
+from hubel.export.bundle import UNCALIBRATED, write_bundle
 from hubel.ops.account import account
 from hubel.pictures import read_picture
-from hubel.report import write_report
+from hubel.report import write_report, write_tags_report
 from hubel.report.sections import WORST
 from hubel.report.words import verdict
 from hubel.runtime.machine import environment
 from hubel.tasks.outcome import Outcome
+from hubel.tasks.tagged import Tagged
 from hubel.training.fit import Trainer
 from hubel.training.folds import Folds, together
 from hubel.training.run import Run
@@ -38,7 +41,7 @@ CHECKED = 20_000
 """Up to so many pictures the data are checked with every training; `hubel check` takes any."""
 
 
-def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> None:
+def finish(run: Run, trainer: Trainer, outcome: Outcome | Tagged, gathered: Gathered) -> None:
     """Write everything but the checkpoints. It can be repeated: a run that was killed here is
     finished by --resume.
     """
@@ -55,7 +58,10 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
     recipe, data = trainer.recipe, gathered.data
     preprocess = trainer.task.preprocess
     size = (preprocess.channels, *preprocess.input_size)
-    write_report(
+    write: Any = write_tags_report
+    if isinstance(outcome, Outcome):
+        write = partial(write_report, heats=_heats(trainer, outcome, gathered))
+    write(
         run.report,
         title=run.path.name,
         recipe=recipe.to_dict(),
@@ -79,7 +85,6 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> 
         },
         seconds=trainer.spent(),
         verdict=time_spent(trainer),
-        heats=_heats(trainer, outcome, gathered),
     )
 
 
@@ -102,7 +107,8 @@ def _heats(trainer: Trainer, outcome: Outcome, gathered: Gathered) -> NDArray[np
 
 def finish_folds(folds: Folds) -> None:
     """Bring the answers of all folds together: outcome.npz, errors.csv and, last, folds.json."""
-    outcome = together([run.outcome for run in folds.runs])
+    outcomes = (run.outcome for run in folds.runs)
+    outcome = together([one for one in outcomes if isinstance(one, Outcome)])
     outcome.save(folds.path / "outcome.npz")
     classes = folds.runs[0].read_json("bundle/bundle.json")["classes"]
     write_errors(folds.path / "errors.csv", outcome, classes)
@@ -125,7 +131,7 @@ def _plain(findings: Sequence[Finding]) -> list[dict[str, str]]:
     return [asdict(finding) for finding in findings]
 
 
-def _bundle(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) -> None:
+def _bundle(run: Run, trainer: Trainer, outcome: Outcome | Tagged, gathered: Gathered) -> None:
     recipe, data = trainer.recipe, gathered.data
     last = run.results[-1]
     write_bundle(
@@ -148,7 +154,10 @@ def _bundle(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) ->
             "seconds": last["seconds"],
         },
         scores={"pictures": len(outcome.names), **run.scores},
-        calibration=temperature(outcome).to_dict(),
+        task=trainer.task.name,
+        calibration=(
+            temperature(outcome).to_dict() if isinstance(outcome, Outcome) else UNCALIBRATED
+        ),
         data={
             "name": data.name if data else "own data sets",
             "licence": data.licence if data else None,
@@ -159,9 +168,9 @@ def _bundle(run: Run, trainer: Trainer, outcome: Outcome, gathered: Gathered) ->
     )
 
 
-def _golden(outcome: Outcome, gathered: Gathered) -> list[tuple[str, NDArray[np.uint8]]]:
+def _golden(outcome: Outcome | Tagged, gathered: Gathered) -> list[tuple[str, NDArray[np.uint8]]]:
     """A few validation pictures as they are before preprocessing, spread over the classes."""
-    order = np.argsort(outcome.truths, kind="stable")
+    order = np.argsort(strata(outcome.truths), kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, min(GOLDEN, len(order))).round().astype(int)]
     if gathered.data is None:
         drawn = ((outcome.names[i], _Drawn(gathered.val)[i]) for i in chosen)

@@ -14,6 +14,7 @@ from hubel.data.geometry import Crop
 from hubel.data.held_out import held_out
 from hubel.data.labels import relabelled
 from hubel.data.loader import as_sample
+from hubel.data.types import class_counts, strata
 from hubel.pictures import Preprocess
 from hubel.training.recipe import Recipe
 
@@ -40,7 +41,14 @@ class Gathered:
         if self.data is not None:
             return list(self.counts["train"].values())
         targets = [as_sample(self.train[i], i).target for i in range(len(self.train))]
-        return np.bincount(targets, minlength=len(self.classes)).tolist()
+        return class_counts(np.array(targets), len(self.classes)).tolist()
+
+    @property
+    def several(self) -> bool:
+        """Whether a picture may have several classes, or none."""
+        if self.data is not None:
+            return self.data.several
+        return len(self.train) > 0 and np.ndim(as_sample(self.train[0], 0).target) > 0
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
@@ -48,9 +56,7 @@ class Gathered:
         if self.data is None:
             return {}
         return {
-            part: dict(
-                zip(self.classes, np.bincount(p.targets, minlength=len(self.classes)).tolist())
-            )
+            part: dict(zip(self.classes, class_counts(p.targets, len(self.classes)).tolist()))
             for part, p in (("train", self.train), ("val", self.val))
         }
 
@@ -106,8 +112,9 @@ def _few(data: Data, recipe: Recipe) -> Data:
         if recipe.pictures is None or len(source) <= recipe.pictures:
             return source
         lots = order(recipe.split, 0, len(source))
-        lots = lots[np.argsort(source.targets[lots], kind="stable")]  # by class, each in its order
-        first = np.searchsorted(source.targets[lots], source.targets[lots])
+        among = strata(source.targets)
+        lots = lots[np.argsort(among[lots], kind="stable")]  # by class, each in its order
+        first = np.searchsorted(among[lots], among[lots])
         turns = np.argsort(np.arange(len(lots)) - first, kind="stable")  # one of each, then again
         return source.take(np.sort(lots[turns[: recipe.pictures]]))
 

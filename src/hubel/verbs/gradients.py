@@ -54,6 +54,8 @@ def _course(text: str, data: Any, changes: dict[str, Any]) -> Course:
     words = ablation_words(name, given)
     recipe = choose(data, name, None, words, False, changes)
     gathered = gather(recipe, data, None, False)
+    if gathered.data:
+        gathered.data.one_each("gradients takes data with one class a picture")
     seed_generators(recipe.seed)
     count, channels = len(gathered.classes), recipe.seen.channels
     network = create(name, classes=count, channels=channels, **words)

@@ -44,6 +44,9 @@ def invariance(
 def _steady(place: Any, data: Any, limit: int) -> Steady:
     bundle = Bundle.open(Path(place))
     opened = data if isinstance(data, Data) else held_out(data, bundle)
+    opened.one_each("invariance takes data with one class a picture")
+    if bundle.task != "classify":
+        raise ValueError(f"{place} tells any number of classes; invariance takes one a picture")
     if strange := sorted(set(opened.classes) - set(bundle.classes)):
         raise ValueError(f"{opened.where} has classes that {place} does not know: {strange[0]}")
     count = min(limit, len(opened.val))

@@ -11,6 +11,7 @@ from typing import Any
 
 from hubel.pictures import list_pictures
 from hubel.runtime.decode.classify import UNKNOWN
+from hubel.runtime.decode.tags import NONE
 from hubel.runtime.predictor import Answer, Predictor, load
 
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # on Windows
@@ -29,8 +30,9 @@ def predict(
 
     `pictures` is a picture, a folder, or a list of both. A picture that cannot be read does not
     stop the others: its answer carries the error. `sort_into` copies every answered picture into a
-    folder per class, and one for "I don't know"; nothing is moved or overwritten. Raises ValueError
-    for a bundle that cannot be used and for a folder without pictures.
+    folder per class, and one for "I don't know"; of tags into that of every class that is there, or
+    "none of them". Nothing is moved or overwritten. Raises ValueError for a bundle that cannot be
+    used and for a folder without pictures.
     """
     sources = expand(pictures, leave_out=sort_into)
     predictor = load(bundle, threads=engine_threads)
@@ -46,10 +48,12 @@ def stream(
     batch: int,
 ) -> Iterator[Answer]:
     """The answers for single pictures, a batch at a time, so that a folder of any size fits."""
-    folders = {UNKNOWN: UNKNOWN, **_folders(predictor.bundle.classes)}
+    folders = {UNKNOWN: UNKNOWN, NONE: NONE, **_folders(predictor.bundle.classes)}
     for answer in predictor.stream(sources, top, batch):
         if sort_into is not None and not answer.error:
-            _copy(Path(answer.name), Path(sort_into) / folders[answer.label or UNKNOWN])
+            said = (answer.label or UNKNOWN,) if answer.labels is None else answer.labels or (NONE,)
+            for label in said:
+                _copy(Path(answer.name), Path(sort_into) / folders[label])
         yield answer
 
 

@@ -11,6 +11,7 @@ import torch
 
 from hubel.data import Data
 from hubel.tasks.outcome import Outcome
+from hubel.tasks.tagged import Tagged
 from hubel.training.fit import Trainer
 from hubel.training.loop import Rhythm
 from hubel.training.memory import fitting, ran_out
@@ -55,7 +56,7 @@ def rebatched(recipe: Recipe, batch: int, pictures: int) -> Recipe:
 
 def fit(
     run: Run, trainer: Trainer, make: Make, watching: Quiet, rhythm: Rhythm | None
-) -> tuple[Trainer, Outcome]:
+) -> tuple[Trainer, Outcome | Tagged]:
     """Train to the end. Where memory runs out and the batch was left automatic, go on with half of
     it from the last checkpoint, once: announced, and frozen into the run's recipe.
     """

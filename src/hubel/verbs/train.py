@@ -14,9 +14,10 @@ from torch import nn
 
 from hubel.data import Data
 from hubel.networks import create
-from hubel.runtime.names import bound
+from hubel.runtime.names import bound, unknown
 from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss, class_weights
+from hubel.tasks.tags import Tags
 from hubel.training.board import Board, require_tensorboard
 from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Pace, Trainer
@@ -150,7 +151,8 @@ def train(
         if run:
             trainer = make(chosen)
         else:
-            trainer = settled(_weighed(chosen, gathered), make, len(gathered.train), processes)
+            suited = _suited(chosen, gathered, changes.get("loss"))
+            trainer = settled(suited, make, len(gathered.train), processes)
             for sentence in _tuned(trainer):
                 watching.say(sentence)
             _freeze(trainer)
@@ -221,8 +223,8 @@ def plan(
     chosen = choose(data, network, recipe, words, download, changes)
     gathered = gather(chosen, chosen.data if data is None else data, None, download)
     pictures = len(gathered.train)
-    chosen = _weighed(chosen, gathered)
-    trainer = settled(chosen, lambda recipe: _trainer(recipe, gathered, None, None), pictures)
+    suited = _suited(chosen, gathered, changes.get("loss"))
+    trainer = settled(suited, lambda recipe: _trainer(recipe, gathered, None, None), pictures)
     pace = trainer.pace()
     _freeze(trainer, pace)
     steps, told = trainer.loader.steps, tuple(trainer.told())
@@ -256,7 +258,10 @@ def _trainer(
     say: Callable[[str], None] = lambda text: None,
 ) -> Trainer:
     """The network under the recipe's seed, or one's own, and all that trains it."""
-    task = Classify(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
+    if recipe.task not in TASKS:
+        raise unknown("task", recipe.task, TASKS)
+    kind = TASKS[recipe.task]
+    task = kind(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
     if module is None:
         seed_generators(recipe.seed)
         count, channels = len(gathered.classes), recipe.seen.channels
@@ -270,12 +275,27 @@ def _trainer(
     return Trainer(recipe, task, module, gathered.train, gathered.val, processes)
 
 
-def _weighed(recipe: Recipe, gathered: Gathered) -> Recipe:
-    """The recipe with the weights of the classes as numbers, from their names or counts."""
+TASKS: dict[str, type[Classify]] = {task.name: task for task in (Classify, Tags)}
+
+
+def _suited(recipe: Recipe, gathered: Gathered, asked: Words | None) -> Recipe:
+    """The recipe for what the data are: its task, a loss that fits it, and the weights of the
+    classes as numbers, from their names or counts. A loss that was `asked` for is not replaced.
+    """
+    several = gathered.several
+    recipe = recipe.replace(task=Tags.name if several else Classify.name)
+    if several and recipe.loss["name"] != "binary":
+        if asked:
+            raise ValueError(
+                f"loss={asked['name']} is for one class a picture, and these have any number; "
+                "use binary"
+            )
+        recipe = recipe.replace(loss={"name": "binary"})
     given = recipe.loss.get("weights")
     if given is None:
         return recipe
-    weights = class_weights(given, gathered.classes, gathered.counted)
+    pictures = len(gathered.train) if several else None
+    weights = class_weights(given, gathered.classes, gathered.counted, pictures)
     return recipe.replace(loss={**recipe.loss, "weights": weights})
 
 

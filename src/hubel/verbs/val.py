@@ -10,6 +10,7 @@ from hubel.runtime.bundle import Bundle
 from hubel.runtime.golden import Replay, replay
 from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Predictor, load
+from hubel.verbs.tags import TagScores, score_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def val(
     views: str = "plain",
     batch: int = 32,
     engine_threads: int | None = None,
-) -> Scores | Replay:
+) -> Scores | TagScores | Replay:
     """Score a bundle on a part of `data`, val or test, or replay its golden pictures.
 
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
@@ -68,7 +69,7 @@ def val(
 
 def score(
     predictor: Predictor, data: Any, batch: int, views: str = "plain", part: str = "val"
-) -> Scores:
+) -> Scores | TagScores:
     """Score the pictures of a part under these views."""
     import numpy as np
 
@@ -88,8 +89,20 @@ def score(
             f"{opened.where} has classes that the bundle does not know: {', '.join(strange)}; "
             f"it knows {', '.join(classes)}"
         )
+    several = opened.several
+    if several != (predictor.bundle.task == "tags"):
+        kinds = ("one class", "any number of classes")
+        raise ValueError(
+            f"{opened.where} has {kinds[several]} a picture, and this bundle tells "
+            f"{kinds[not several]}; score it on data of its own kind"
+        )
+    if several and views != "plain":
+        raise ValueError(f"views={views} are for one class a picture; leave them out for tags")
     source, split = _part(opened, part)
     pictures, findings, probabilities = seen(predictor, source, batch, views)
+    left_out = {finding.name: finding.message for finding in findings}
+    if several:
+        return score_tags(predictor.bundle, opened, split, pictures, probabilities, left_out)
     places = np.array([classes.index(name) for name in opened.classes])
     truths = places[np.asarray(pictures.targets)]
     own = probabilities[np.arange(len(truths)), truths]
@@ -112,7 +125,7 @@ def score(
             name: (row.pictures, row.right)
             for name, row in zip(classes, per_class(confusion(outcome)))
         },
-        left_out={finding.name: finding.message for finding in findings},
+        left_out=left_out,
     )
 
 
