@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hubel.data import open_data
 from hubel.runtime import load
 from hubel.runtime.golden import Replay
 from hubel.tasks.crops import canvas, ten_crop
-from hubel.verbs.val import Scores, seen, val
+from hubel.verbs.judge import answers, bundle_judge
+from hubel.verbs.val import Scores, val
 
 
 def test_scores_are_those_of_the_answers(made_bundle, labelled):
@@ -93,7 +95,8 @@ def test_ten_crops_and_whole_pictures_by_name(made_bundle, labelled):
         found = val(made_bundle, labelled, views=views)
         assert (found.pictures, found.views) == (40, views)
         assert list(found.left_out) == list(plain.left_out)
-    _, _, probabilities = seen(predictor, open_data(labelled, val=1).val, 8, "ten-crop")
+    source = open_data(labelled, val=1).val
+    _, _, probabilities = answers(bundle_judge(predictor), source, 8, "ten-crop")
     names = open_data(labelled, val=1).val.names
     place = next(i for i, name in enumerate(names) if Path(name).name == picture.name)
     np.testing.assert_allclose(probabilities[place], by_hand, atol=1e-6)
@@ -123,3 +126,51 @@ def test_views_are_averaged(made_bundle, labelled):
 def test_unknown_views(made_bundle, labelled):
     with pytest.raises(ValueError, match="unknown views 'miror'; did you mean 'mirror'"):
         val(made_bundle, labelled, views="miror")
+
+
+@pytest.fixture
+def imagenet(tmp_path):
+    """A folder in ImageNet's layout, of two classes."""
+    draws = np.random.default_rng(0)
+    for number in ("n01440764", "n02123045"):
+        (tmp_path / "val" / number).mkdir(parents=True)
+        for i in range(3):
+            pixels = draws.integers(0, 256, (40, 50, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "val" / number / f"{i}.jpg")
+    return tmp_path / "val"
+
+
+def test_published_weights_are_scored_on_folders_in_imagenet_s_layout(
+    imagenet, tmp_path, monkeypatch
+):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from hubel.networks import create
+    from hubel.weights import published
+    from hubel.weights.download import place
+
+    monkeypatch.setenv("HUBEL_CACHE", str(tmp_path / "cache"))
+    row = published("timm/resnet18.tv_in1k")
+    torch.manual_seed(0)
+    network = create("resnet18").eval()
+    place(row).parent.mkdir(parents=True)
+    save_file(network.state_dict(), place(row))
+    found = val("timm/resnet18.tv_in1k", imagenet, batch=4)
+    assert (found.bundle, found.pictures) == ("timm/resnet18.tv_in1k", 6)
+    names = [name for name, (pictures, _) in found.per_class.items() if pictures]
+    assert names == [row.classes[row.synsets.index(n)] for n in ("n01440764", "n02123045")]
+    # The same numbers by hand, from the first file on.
+    from hubel.ops.normalize import Normalize
+
+    judged = torch.nn.Sequential(Normalize(row.preprocess), network)
+    right = 0
+    for number in ("n01440764", "n02123045"):
+        for file in sorted((imagenet / number).iterdir()):
+            x = torch.from_numpy(row.preprocess(file).copy()).permute(2, 0, 1)[None]
+            with torch.no_grad():
+                right += row.synsets[judged(x).argmax()] == number
+    assert found.top1 == pytest.approx(right / 6)
+    assert val("timm/resnet18.tv_in1k", imagenet, views="mirror").views == "mirror"
+    with pytest.raises(ValueError, match="did you mean"):
+        val("timm/resnet18.tv_in2k", imagenet)

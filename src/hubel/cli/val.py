@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def val(
-    bundle: Annotated[Path, typer.Argument(help="A bundle, or the run that holds one.")],
+    bundle: Annotated[
+        str,
+        typer.Argument(
+            help="A bundle, the run that holds one, or published weights (timm/resnet50.tv_in1k)."
+        ),
+    ],
     data: Annotated[str | None, typer.Argument(help="Pictures to score on.")] = None,
     part: Annotated[str, typer.Option(help="The part of the data: val or test.")] = "val",
     golden: Annotated[

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hubel.runtime.bundle import Bundle
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from hubel.data import Data, Pictures
+    from hubel.verbs.judge import Judge
 
 
 @dataclass(frozen=True)
@@ -53,28 +52,28 @@ class TagScores:
 
 
 def score_tags(
-    bundle: Bundle,
+    judge: Judge,
     data: Data,
     split: str,
     pictures: Pictures,
     p: NDArray[np.float64],
     left_out: dict[str, str],
 ) -> TagScores:
-    """Score the probabilities p (N, classes) that a bundle gave pictures of a part of the data,
+    """Score the probabilities p (N, classes) that a judge gave pictures of a part of the data,
     which is `split` in words; classes are matched by name.
     """
     import numpy as np
 
     from hubel.tasks.tagged import Tagged
 
-    classes = bundle.classes
+    classes = judge.classes
     truths = np.zeros((len(pictures), len(classes)), bool)
     truths[:, [classes.index(name) for name in data.classes]] = pictures.targets > 0
     losses = -np.log(np.maximum(np.where(truths, p, 1 - p), np.finfo(np.float64).tiny))
     outcome = Tagged(tuple(pictures.names), truths, p.astype(np.float32), losses.mean(axis=1))
     rows = zip(classes, outcome.per_class, outcome.average_precision, outcome.f1_per_class)
     return TagScores(
-        bundle=str(bundle.folder),
+        bundle=judge.name,
         data=str(data.where),
         split=split,
         pictures=len(truths),

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.golden import Replay, replay
 from hubel.runtime.names import unknown
-from hubel.runtime.predictor import Predictor, load
+from hubel.runtime.predictor import load
+from hubel.verbs.judge import Judge, answers, bundle_judge, published_judge
 from hubel.verbs.tags import TagScores, score_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from hubel.data import Data, Pictures, Source
+    from hubel.data import Data, Source
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a bundle on data; accuracies are shares, 0..1.
+    """Scores of a bundle, or of published weights, on data; accuracies are shares, 0..1.
 
     `interval` holds the true top-1 with 95 % confidence (Wilson). `per_class` tells for every class
     how many pictures it has and how many of them were answered right. `left_out` are the pictures
@@ -54,43 +53,69 @@ def val(
 ) -> Scores | TagScores | Replay:
     """Score a bundle on a part of `data`, val or test, or replay its golden pictures.
 
+    `bundle` may also name published weights ("timm/resnet50.tv_in1k"): that network is scored, in
+    torch, on folders called as its classes or by their WordNet numbers, as ImageNet's are.
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
     held out. Answers are the mean over the `views` of that name (tasks/views.py, and ten-crop and
-    dense of tasks/crops.py). Needs
-    `hubel[train]` for data, and no torch for the golden pictures. Raises ValueError for a bundle or
-    data that cannot be used.
+    dense of tasks/crops.py). Needs `hubel[train]` for data, and no torch for the golden pictures.
+    Raises ValueError for a bundle or data that cannot be used.
     """
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
-    predictor = load(bundle, threads=engine_threads)
-    return replay(predictor) if golden else score(predictor, data, batch, views, part)
+    if golden:
+        return replay(load(bundle, threads=engine_threads))
+    judge = _published(bundle, engine_threads)
+    if judge is None:
+        predictor = load(bundle, threads=engine_threads)
+        judge = bundle_judge(predictor)
+        opened = _opened(data, predictor.bundle)
+    else:
+        opened = _opened(data, None)
+    return score(judge, opened, batch, views, part)
+
+
+def _published(name: str | os.PathLike[str], threads: int | None) -> Judge | None:
+    """The judge of published weights of that name; None for a path, and for anything else."""
+    if Path(name).exists():
+        return None
+    from hubel.weights.rows import meant
+
+    row = meant(os.fspath(name))
+    return None if row is None else published_judge(row, threads)
+
+
+def _opened(data: Any, bundle: Bundle | None) -> Data:
+    from hubel.data import Data, open_data
+
+    if isinstance(data, Data):
+        return data
+    return open_data(data, val=1) if bundle is None else held_out(data, bundle)
 
 
 def score(
-    predictor: Predictor, data: Any, batch: int, views: str = "plain", part: str = "val"
+    judge: Judge, opened: Data, batch: int, views: str = "plain", part: str = "val"
 ) -> Scores | TagScores:
     """Score the pictures of a part under these views."""
     import numpy as np
 
     from hubel.analysis.errors import confusion, per_class, wilson
-    from hubel.data import Data
     from hubel.tasks.crops import LARGER
     from hubel.tasks.outcome import Outcome
     from hubel.tasks.views import VIEWS
 
     if views not in (*VIEWS, *LARGER):
         raise unknown("views", views, (*VIEWS, *LARGER))
-    opened = data if isinstance(data, Data) else held_out(data, predictor.bundle)
-    classes = predictor.bundle.classes
-    strange = sorted(set(opened.classes) - set(classes))
+    classes = judge.classes
+    known = [judge.aliases.get(name, name) for name in opened.classes]
+    strange = sorted(set(known) - set(classes))
     if strange:
         raise ValueError(
-            f"{opened.where} has classes that the bundle does not know: {', '.join(strange)}; "
-            f"it knows {', '.join(classes)}"
+            f"{opened.where} has classes that {judge.name} does not know: {_some(strange)}; "
+            f"it knows {_some(classes)}"
         )
     several = opened.several
-    if several != (predictor.bundle.task == "tags"):
+    if several != (judge.task == "tags"):
         kinds = ("one class", "any number of classes")
         raise ValueError(
             f"{opened.where} has {kinds[several]} a picture, and this bundle tells "
@@ -99,11 +124,11 @@ def score(
     if several and views != "plain":
         raise ValueError(f"views={views} are for one class a picture; leave them out for tags")
     source, split = _part(opened, part)
-    pictures, findings, probabilities = seen(predictor, source, batch, views)
+    pictures, findings, probabilities = answers(judge, source, batch, views)
     left_out = {finding.name: finding.message for finding in findings}
     if several:
-        return score_tags(predictor.bundle, opened, split, pictures, probabilities, left_out)
-    places = np.array([classes.index(name) for name in opened.classes])
+        return score_tags(judge, opened, split, pictures, probabilities, left_out)
+    places = np.array([classes.index(name) for name in known])
     truths = places[np.asarray(pictures.targets)]
     own = probabilities[np.arange(len(truths)), truths]
     outcome = Outcome(
@@ -113,7 +138,7 @@ def score(
         losses=-np.log(np.maximum(own, np.finfo(np.float64).tiny)),
     )
     return Scores(
-        bundle=str(predictor.bundle.folder),
+        bundle=judge.name,
         data=str(opened.where),
         split=split,
         views=views,
@@ -129,66 +154,8 @@ def score(
     )
 
 
-def seen(predictor: Predictor, source: Source, batch: int, views: str) -> tuple[Any, Any, Any]:
-    """Pictures of the source, those left out, and probabilities (N, classes).
-
-    Crops go through the bundle's own engine, whose graph takes one size; whole pictures of several
-    sizes through the network in torch.
-    """
-    import numpy as np
-
-    from hubel.data import decode
-    from hubel.tasks.crops import SCALES, canvas, ten_crop
-    from hubel.tasks.views import VIEWS
-
-    way = predictor.bundle.preprocess
-    if views == "dense":
-        sizes = [canvas(way, scale) for scale in SCALES]
-        made = [decode(source, way, canvas=size) for size in sizes]
-        answers = _dense(predictor, [pictures for pictures, _ in made], batch)
-        return *made[0], answers
-    crops = views == "ten-crop"
-    pictures, findings = decode(source, way, canvas=canvas(way) if crops else None)
-    answers = []
-    for x in _batches(pictures, batch):
-        colour = np.broadcast_to(x, (*x.shape[:3], 3))  # grey: three equal channels
-        if crops:
-            each = [predictor.scores(way.bordered(v), batch) for v in ten_crop(colour, way.size)]
-            answers.append(np.mean([predictor.probabilities(z) for z in each], axis=0))
-        else:
-            weighted = [w * predictor.scores(v, batch) for v, w in VIEWS[views](colour)]
-            answers.append(predictor.probabilities(np.sum(weighted, axis=0)))
-    return pictures, findings, np.concatenate(answers)
-
-
-def _batches(pictures: Pictures, batch: int) -> Iterator[NDArray[np.uint8]]:
-    """uint8 (n, H, W, 1 or 3); all of them may be more than memory holds."""
-    import numpy as np
-
-    for start in range(0, len(pictures), batch):
-        places = np.arange(start, min(start + batch, len(pictures)))
-        yield np.asarray(pictures.arrays[places])
-
-
-def _dense(predictor: Predictor, scales: list[Pictures], batch: int) -> Any:
-    """The pictures at every scale, and mirrored -> probabilities (N, classes)."""
-    import numpy as np
-    import torch
-
-    from hubel.export.bundle import load_module
-    from hubel.tasks.crops import Dense
-
-    torch.set_num_threads(predictor.engine.threads)
-    model = Dense(load_module(predictor.bundle), predictor.bundle.preprocess)
-    answers = []
-    with torch.inference_mode():
-        for pictures in scales:
-            for part in _batches(pictures, batch):
-                x = torch.from_numpy(np.array(part)).permute(0, 3, 1, 2)
-                both = [predictor.probabilities(model(v).numpy()) for v in (x, x.flip(3))]
-                answers.append(np.mean(both, axis=0))
-    per_scale = np.concatenate(answers).reshape(len(scales), -1, len(predictor.bundle.classes))
-    return per_scale.mean(axis=0)
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
 
 
 def _part(data: Data, part: str) -> tuple[Source, str]:
