@@ -209,7 +209,8 @@ class Recipe:
             for option in OPTIONAL & words.keys():
                 found[option] = {name: {k: v for k, v in words.items() if k != option}}
         for word in DROPS & self.words.keys():
-            found[word] = {"words": {**self.words, word: 0.0}}
+            if self.words[word]:
+                found[word] = {"words": {**self.words, word: 0.0}}
         return found
 
     def without(self, *names: str) -> Recipe:
