@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hubel.analysis.errors import calibrate, wilson
-from hubel.report import sections
+from hubel.report import looks, sections
 from hubel.report.frame import frame
 from hubel.report.words import THIN, amount, counted, digits_for, duration, percent
 from hubel.runtime.files import write_whole
@@ -38,7 +38,7 @@ def write_report(
     results: Sequence[Mapping[str, Any]],
     outcome: Outcome,
     classes: Sequence[str],
-    validation: sections.Pictures,
+    validation: looks.Pictures,
     examples: tuple[NDArray[np.uint8], Sequence[int | Sequence[float]]],
     findings: Sequence[tuple[str, str, str]],
     checks: Sequence[tuple[str, str, str]] | None = None,
@@ -81,12 +81,12 @@ def write_report(
         "Curves": sections.curves(results, len(classes)),
         "Classes": sections.class_table(outcome, classes, facts["pictures_per_class"]),
         "Confusion": sections.matrix_section(outcome, classes),
-        "Pictures and answers": sections.drawn(outcome, classes, validation),
-        "Worst mistakes": sections.worst_section(outcome, classes, validation, heats),
-        "Suspected labels": sections.labels_section(outcome, classes, validation),
-        "Confused pairs": sections.pairs_section(outcome, classes, validation),
+        "Pictures and answers": looks.drawn(outcome, classes, validation),
+        "Worst mistakes": looks.worst_section(outcome, classes, validation, heats),
+        "Suspected labels": looks.labels_section(outcome, classes, validation),
+        "Confused pairs": looks.pairs_section(outcome, classes, validation),
         "Calibration": sections.calibration_section(outcome),
-        "Training pictures": sections.examples_section(*examples, classes),
+        "Training pictures": looks.examples_section(*examples, classes),
         "Data": sections.findings_section(findings, checks, facts),
         "Time": sections.time_section(seconds, verdict),
         "Recipe": sections.recipe_section(recipe, facts),

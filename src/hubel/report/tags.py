@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hubel.report import sections
+from hubel.report import looks, sections
 from hubel.report.draw import Curve, plot
 from hubel.report.frame import frame
 from hubel.report.html import Number, picture, table, text, tiles
@@ -31,7 +31,7 @@ def write_tags_report(
     results: Sequence[Mapping[str, Any]],
     outcome: Tagged,
     classes: Sequence[str],
-    validation: sections.Pictures,
+    validation: looks.Pictures,
     examples: tuple[NDArray[np.uint8], Sequence[Sequence[float]]],
     findings: Sequence[tuple[str, str, str]],
     checks: Sequence[tuple[str, str, str]] | None,
@@ -57,7 +57,7 @@ def write_tags_report(
         + tiles(_tile(outcome, classes, validation, i) for i in drawn),
         "Worst answers": said.format("The highest loss first: look here for wrong labels.")
         + tiles(_tile(outcome, classes, validation, i, outcome.names[i]) for i in worst),
-        "Training pictures": sections.examples_section(*examples, classes),
+        "Training pictures": looks.examples_section(*examples, classes),
         "Data": sections.findings_section(findings, checks, facts),
         "Time": sections.time_section(seconds, verdict),
         "Recipe": sections.recipe_section(recipe, facts),
@@ -140,7 +140,7 @@ def _classes(outcome: Tagged, classes: Sequence[str], training: Sequence[int]) -
 
 
 def _tile(
-    outcome: Tagged, classes: Sequence[str], validation: sections.Pictures, i: int, name: str = ""
+    outcome: Tagged, classes: Sequence[str], validation: looks.Pictures, i: int, name: str = ""
 ) -> str:
     truth = ", ".join(classes[k] for k in np.flatnonzero(outcome.truths[i]).tolist()) or "none"
     p = outcome.probabilities[i]

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
 import itertools
-import signal
-import statistics
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -45,33 +37,11 @@ from hubel.training.steps import (
     State,
     Step,
     Update,
-)
+)  # fmt: skip
+from hubel.training.stop import interruptions
 from hubel.training.transfer import Thaw, body_of, rules, told
 from hubel.training.tune import AGREEING, Tuned, tune
 from hubel.training.whiten import COUNT, whiten
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Measured seconds of a training step, of a validation, and of features computed once."""
-
-    step: float
-    validation: float
-    once: float = 0.0
-
-    def seconds(self, steps: int, per_epoch: int) -> float:
-        """Expected seconds of a run."""
-        return self.once + steps * self.step + -(-steps // per_epoch) * self.validation
-
-    def steps(self, seconds: float, per_epoch: int) -> int:
-        """How many steps fit, at least one: a validation after each epoch and at the end is
-        taken off.
-        """
-        seconds -= self.once
-        epochs = seconds / (per_epoch * self.step + self.validation)
-        if epochs < 1:
-            return max(1, int((seconds - self.validation) / self.step))
-        return int(epochs * per_epoch)
 
 
 class Trainer:
@@ -229,44 +199,6 @@ class Trainer:
         way = bound("mix", MIXES, self.recipe.mix)
         return (Mix(way, len(self.task.classes), self.recipe.seed),)
 
-    def pace(self, seconds: float = 2.0) -> Pace:
-        """Measure a step and a validation on a copy, for about `seconds` each; nothing of
-        the run is changed.
-        """
-        kept = checkpoint.generators()
-        once = time.perf_counter()
-        for loader in (self.loader, self.val_loader):
-            if isinstance(loader, Features):
-                loader.compute()
-        once = time.perf_counter() - once
-        self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
-        state = self.state(copy.deepcopy(self.model))
-        state.step = state.total - 1  # when everything learns
-        times: list[float] = []
-        began = time.perf_counter()
-        for batch in self.loader.epoch(0):
-            for step in state.steps:
-                step(state, batch)
-            float(state.loss)
-            times.append(time.perf_counter() - began)
-            began += times[-1]
-            enough = sum(times[1:]) > seconds and len(times) > 3  # the first starts the workers
-            if self.processes.any(enough)[0]:
-                break
-        began, pictures = time.perf_counter(), 0
-        state.model.eval()
-        with torch.no_grad():
-            for batch in self.val_loader.epoch(0):
-                state.model(batch.pictures.to(self.device))
-                pictures += len(batch.targets)
-                if time.perf_counter() - began > seconds / 2:
-                    break
-        here = len(self.val) / self.processes.count
-        validation = (time.perf_counter() - began) * here / max(1, pictures)
-        self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
-        checkpoint.set_generators(kept)
-        return Pace(statistics.median(times[1:] or times), validation, once)
-
     def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Outcome | Tagged:
         """Train to the end, from the last checkpoint where there is one; the answers of the
         last weights.
@@ -364,28 +296,3 @@ def _decodes(pictures: Any) -> bool:
 
 PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 FORMATS = {"channels-last": torch.channels_last, "channels-first": torch.contiguous_format}
-
-
-@contextlib.contextmanager
-def interruptions() -> Iterator[Callable[[], bool]]:
-    """A question that turns true when the process is asked to stop (Ctrl-C, SIGTERM).
-
-    A second Ctrl-C interrupts at once. Outside the main thread, where signals cannot be taken,
-    it stays false.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

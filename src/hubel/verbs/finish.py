@@ -24,7 +24,7 @@ from hubel.export.bundle import UNCALIBRATED, write_bundle
 from hubel.ops.account import account
 from hubel.pictures import read_picture
 from hubel.report import write_report, write_tags_report
-from hubel.report.sections import WORST
+from hubel.report.looks import WORST
 from hubel.report.words import verdict
 from hubel.runtime.machine import environment
 from hubel.tasks.outcome import Outcome

@@ -20,9 +20,10 @@ from hubel.tasks.losses import LOSSES, Loss, class_weights
 from hubel.tasks.tags import Tags
 from hubel.training.board import Board, require_tensorboard
 from hubel.training.checkpoint import seed_generators
-from hubel.training.fit import Pace, Trainer
+from hubel.training.fit import Trainer
 from hubel.training.folds import Folds
 from hubel.training.loop import Rhythm, Stopped
+from hubel.training.pace import Pace, measure
 from hubel.training.processes import ALONE, Processes, together
 from hubel.training.progress import Quiet, duration, watcher
 from hubel.training.recipe import Recipe, Words
@@ -225,7 +226,7 @@ def plan(
     pictures = len(gathered.train)
     suited = _suited(chosen, gathered, changes.get("loss"))
     trainer = settled(suited, lambda recipe: _trainer(recipe, gathered, None, None), pictures)
-    pace = trainer.pace()
+    pace = measure(trainer)
     _freeze(trainer, pace)
     steps, told = trainer.loader.steps, tuple(trainer.told())
     return Plan(trainer.recipe, gathered, trainer.parameters, pace, steps, told)
@@ -317,7 +318,7 @@ def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
     """
     recipe, steps, processes = trainer.recipe, trainer.steps, trainer.processes
     if recipe.minutes is not None and recipe.steps is None:
-        pace = pace or trainer.pace()
+        pace = pace or measure(trainer)
         steps = pace.steps(recipe.minutes * 60 * SPENT_TRAINING, trainer.loader.steps)
     several = processes.count > 1  # each has the GPU of its own number
     device = trainer.device.type if several else str(trainer.device)
