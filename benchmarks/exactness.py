@@ -1,11 +1,11 @@
 """Trainings that are killed, against undisturbed ones: the same bits.
 
-    python benchmarks/exactness.py                    (both proofs: show item 9)
+    python benchmarks/exactness.py                    (both proofs)
     python benchmarks/exactness.py --only 1           (one process, killed 20 times)
     python benchmarks/exactness.py --only 2           (two processes, of which one is killed once)
 
-The trained recipe has augmentation, an average of the weights, accumulation and two loader workers
-a process; `EVERYTHING` in hubel/verbs/resumption.py says what. Each proof is kept when it is done.
+The trained recipe has augmentation, mixup, an average of the weights, accumulation and two loader
+workers a process; `EVERYTHING` in hubel/verbs/resumption.py says what. Each proof is kept when it is done.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ LIMIT = 300.0
 """Seconds after which a training that shows no sign of life counts as failed."""
 
 
-EVERYTHING: dict[str, Any] = {"average": 0.99, "parts": 2}
+EVERYTHING: dict[str, Any] = {"average": 0.99, "parts": 2, "mix": {"name": "mixup"}}
 """What the trained recipe has besides augmentation: whatever carries something on."""
 
 

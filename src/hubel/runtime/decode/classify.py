@@ -15,13 +15,19 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     their order (Guo et al. 2017, "On Calibration of Modern Neural Networks", equation 9).
     Raises ValueError where a logit is NaN or infinite, or the temperature is not positive.
     """
+    z = warmed(logits, temperature)
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def warmed(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """z / T in float64, of the same shape; ValueError as in `softmax`."""
     if not (np.isfinite(temperature) and temperature > 0):
         raise ValueError(f"temperature {temperature}: must be a finite number above 0")
     z = np.asarray(logits, dtype=np.float64) / temperature
     if not np.isfinite(z).all():
         raise ValueError("the network's logits hold NaN or infinity: its weights are broken")
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    return z
 
 
 def top_k(probabilities: np.ndarray, k: int) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from hubel.runtime.decode.classify import warmed
+
 SHOWN = 0.5
 """From this probability on a class is said to be there."""
 
@@ -16,10 +18,6 @@ def sigmoid(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
 
     Raises ValueError where a logit is NaN or infinite, or the temperature is not positive.
     """
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature {temperature}: must be a finite number above 0")
-    z = np.asarray(logits, dtype=np.float64) / temperature
-    if not np.isfinite(z).all():
-        raise ValueError("the network's logits hold NaN or infinity: its weights are broken")
+    z = warmed(logits, temperature)
     e = np.exp(-np.abs(z))  # never above 1
     return np.where(z >= 0, 1.0, e) / (1 + e)
