@@ -5,7 +5,8 @@
     python benchmarks/exactness.py --only 2           (two processes, of which one is killed once)
 
 The trained recipe has augmentation, mixup, an average of the weights, accumulation and two loader
-workers a process; `EVERYTHING` in hubel/verbs/resumption.py says what. Each proof is kept when it is done.
+workers a process; `EVERYTHING` in hubel/verbs/resumption.py says what. Each proof is kept when it
+is done.
 """
 
 from __future__ import annotations
