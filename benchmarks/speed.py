@@ -70,7 +70,7 @@ def viewed(trainer: Trainer, model: Any, views: str, count: int | None = None) -
     loader = hubel_loader(val)
     precision = PRECISIONS[trainer.recipe.precision]
     with torch.autocast(trainer.device.type, precision, precision != torch.float32):
-        return trainer.task.evaluate(model, loader, names, VIEWS[views])[0].top1
+        return trainer.task.evaluate(model, loader, names, views=VIEWS[views])[0].top1
 
 
 def hubel_loader(val: Any) -> Any:
