@@ -29,6 +29,10 @@ def predict(
         Path | None,
         typer.Option(metavar="DIR", help="Copy the pictures into a folder per class."),
     ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw what was found over the pictures, into a folder."),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 32,
     engine_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine; one per processor by default.")
@@ -45,12 +49,20 @@ def predict(
     named = [p for place in pictures for p in (_listed() if place == "-" else [place])]
     sources = [os.fspath(p) for p in expand(named, leave_out=sort_into)]
     predictor = load(bundle, threads=engine_threads)
-    several = predictor.bundle.task == "tags"
+    bundled = predictor.bundle
+    several = bundled.task == "tags"
+    for option, given in (("--sort-into", sort_into), ("--csv", csv)):
+        if given and not bundled.of_classes:
+            raise typer.BadParameter(f"{option} is for classes; this bundle is for {bundled.task}")
+    if draw and bundled.of_classes:
+        raise typer.BadParameter(
+            "--draw is for what lies in the picture; this bundle tells classes"
+        )
     failed: list[str] = []
 
     def answers() -> Iterator[Answer]:
         counting = csv not in (None, "-") and sys.stderr.isatty()
-        found = stream(predictor, sources, top=top, sort_into=sort_into, batch=batch)
+        found = stream(predictor, sources, top=top, sort_into=sort_into, draw=draw, batch=batch)
         for number, answer in enumerate(found, 1):
             if answer.error:
                 failed.append(answer.name)
@@ -61,9 +73,11 @@ def predict(
             print(file=sys.stderr)
 
     if as_json:
-        lines = _json(answers())
+        lines = _json(answers(), bundled.classes)
     elif csv:
         lines = _csv(answers(), min(top, len(predictor.bundle.classes)), several)
+    elif not bundled.of_classes:
+        lines = _seen(answers(), sources, bundled.classes)
     else:
         said = [*predictor.bundle.classes, *[UNKNOWN] * (predictor.bundle.threshold > 0)]
         lines = _table(answers(), sources, said, several)
@@ -84,16 +98,14 @@ def _listed() -> list[str]:
     return [line for line in lines if line]
 
 
-def _json(answers: Iterator[Answer]) -> Iterator[str]:
+def _json(answers: Iterator[Answer], classes: Sequence[str]) -> Iterator[str]:
     """One list, an answer a line, so that it can be read while it grows."""
-    from dataclasses import asdict
-
     yield "["
     line = ""
     for answer in answers:
         if line:
             yield line + ","
-        line = json.dumps(asdict(answer))
+        line = json.dumps(answer.to_dict(classes))
     yield line
     yield "]"
 
@@ -122,6 +134,17 @@ def _csv(answers: Iterator[Answer], top: int, several: bool) -> Iterator[str]:
             cells[0] = UNKNOWN
         there = ["|".join(answer.labels or ())] if several else []
         yield line([answer.name, *(cells or [""] * 2 * top), *there, answer.error or ""])
+
+
+def _seen(
+    answers: Iterator[Answer], sources: Sequence[str], classes: Sequence[str]
+) -> Iterator[str]:
+    """A line for each picture: what was found in it."""
+    names = min(100, max(len(_plain(name)) for name in sources))
+    yield f"{'picture':<{names}}  found"
+    for answer in answers:
+        said = answer.seen.told(classes) if answer.seen else answer.error or ""
+        yield f"{_plain(answer.name):<{names}}  {_plain(said)}"
 
 
 def _table(

@@ -13,6 +13,9 @@ def train(
         help="A folder with a folder per class, a CSV, a parquet file or folder, or a name such as "
         "digits, mnist, cifar10 or owner/name. With --resume: a run folder.",
     ),
+    task: str | None = typer.Option(
+        None, help="What to tell: classify, detect, segment, ...; by default what the data hold."
+    ),
     network: str | None = typer.Option(
         None, help="The network; by default what suits the pictures."
     ),
@@ -149,6 +152,7 @@ def train(
         "device": device,
         "tune": tune,
         "precision": precision,
+        "task": task,
         "network": network,
         "recipe": recipe,
         "labels": labels,

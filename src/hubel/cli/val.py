@@ -62,9 +62,10 @@ def val(
 def _replay(found: Replay) -> str:
     lines = [
         f"{found.pictures} golden pictures: {'the same answers' if found.ok else 'NOT the same'}",
-        f"logits         differ by at most {found.logits:.2g}, limit {found.logits_limit:.2g}",
-        f"probabilities  differ by at most {found.probabilities:.2g}, "
-        f"limit {found.probabilities_limit:.2g}",
+        *(
+            f"{name:<14} differ by at most {most:.2g}, limit {limit:.2g}"
+            for name, (most, limit) in found.differences.items()
+        ),
     ]
     if found.prepared_otherwise:
         lines.append(

@@ -32,7 +32,8 @@ Address = tuple[int, np.ndarray]
 
 
 class Loader:
-    """Batches of `Pictures`, or of any data set with `len` and [i] -> Sample or (picture, target).
+    """Batches of `Pictures`, of any data set with `len` and [i] -> Sample or (picture, target), or
+    of one that makes its own: `batch(seed, epoch, indices, augment)`, a pure function.
 
     The order is a function of (seed, epoch), augmentation one of (seed, epoch, index). `workers`
     are threads where the pictures are decoded already, and processes, started once, where decoding
@@ -65,7 +66,8 @@ class Loader:
         ahead: bool = False,
         pin: bool = False,
     ):
-        if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+        known = hasattr(dataset, "__getitem__") or hasattr(dataset, "batch")
+        if not hasattr(dataset, "__len__") or not known:
             rule = "a data set needs len() and [i] -> (picture, target)"
             raise ValueError(f"{type(dataset).__name__} cannot be loaded; {rule}")
         if batch < 1:
@@ -112,10 +114,10 @@ class Loader:
             began = time.perf_counter()
 
     def _made(self, addresses: list[Address]) -> Iterator[_Made | ValueError]:
-        if self.workers and not _decoded(self.dataset):
+        if self.workers and not _sharable(self.dataset, decoded=True):
             return self._from_processes(addresses)
         # Someone else's data set may draw from the generators that the network draws from.
-        threads = self.workers or int(self.ahead and isinstance(self.dataset, Pictures))
+        threads = self.workers or int(self.ahead and _sharable(self.dataset))
         return self._from_threads(addresses, threads) if threads else map(self._here, addresses)
 
     def _here(self, address: Address) -> _Made:
@@ -196,18 +198,26 @@ class _Make(torch.utils.data.Dataset[_Made | ValueError]):
     def batch(self, address: Address) -> _Made:
         epoch, indices = address
         began = time.perf_counter()
+        view = epoch % self.views if self.views else epoch
+        if hasattr(self.dataset, "batch"):  # its targets move along with the pictures
+            whole = self.dataset.batch(self.seed, view, indices, self.steps)
+            return whole, 0.0, time.perf_counter() - began
         pixels, targets = _read(self.dataset, indices)
         cut = bool(self.steps) and isinstance(self.steps[0], Crop)  # takes pictures of any shapes
         pictures = pixels if cut and isinstance(pixels, list) else _together(pixels)
         read = time.perf_counter()
-        view = epoch % self.views if self.views else epoch
         pictures = apply(self.steps, pictures, self.seed, view, indices)
         batch = Batch(pictures, torch.from_numpy(targets), torch.from_numpy(indices))
         return batch, read - began, time.perf_counter() - read
 
 
-def _decoded(dataset: Any) -> bool:
-    return isinstance(dataset, Pictures) and not isinstance(dataset.arrays, Files)
+def _sharable(dataset: Any, decoded: bool = False) -> bool:
+    """Whether threads may make its batches: it is not someone else's Python, nor, if asked, are its
+    pictures yet to be decoded.
+    """
+    if hasattr(dataset, "batch"):
+        return True
+    return isinstance(dataset, Pictures) and not (decoded and isinstance(dataset.arrays, Files))
 
 
 def _read(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray | list[np.ndarray], np.ndarray]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,17 +34,23 @@ class Sample:
 class Batch:
     """Pictures (N, C, H, W), uint8 or float32 in 0..255; indices (N,), int64.
 
-    Targets are class numbers (N,), int64, or a share of each class (N, K),
-    float32.
+    Targets are class numbers (N,), int64, or a share of each class (N, K), float32; of other tasks
+    a tensor (N, ...), or a named tuple of tensors such as `data.scenes.Targets`.
     """
 
     pictures: Tensor
-    targets: Tensor
+    targets: Any
     indices: Tensor
 
     def pin_memory(self) -> Batch:
         """The same in memory that a GPU can fetch from by itself."""
-        return Batch(*(t.pin_memory() for t in (self.pictures, self.targets, self.indices)))
+        pinned = each(self.targets, lambda tensor: tensor.pin_memory())
+        return Batch(self.pictures.pin_memory(), pinned, self.indices.pin_memory())
+
+
+def each(targets: Any, do: Callable[[Tensor], Tensor]) -> Any:
+    """Targets of which every tensor went through `do`."""
+    return type(targets)(*map(do, targets)) if isinstance(targets, tuple) else do(targets)
 
 
 @dataclass(frozen=True)

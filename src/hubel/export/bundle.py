@@ -8,9 +8,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,22 @@ from hubel.export.card import model_card
 from hubel.export.deployed import Deployed, write_onnx
 from hubel.networks import create
 from hubel.pictures.preprocess import Preprocess
-from hubel.runtime.bundle import CARD, FACTS, GOLDEN, MODEL, SCHEMA, SUMS, WEIGHTS, Bundle
+from hubel.runtime.bundle import (
+    CARD,
+    FACTS,
+    GOLDEN,
+    MODEL,
+    OUTPUTS,
+    SCHEMA,
+    SUMS,
+    WEIGHTS,
+    Bundle,
+)
+from hubel.runtime.decode.catalogue import DECODERS
 from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.golden import fingerprint, replay
-from hubel.runtime.predictor import DECODE, load
+from hubel.runtime.predictor import load
+from hubel.tasks.catalogue import TASKS
 
 UNCALIBRATED = {"temperature": 1.0, "method": "none"}
 TOLERANCE = 1e-4  # of probabilities; of logits, times the largest one
@@ -47,18 +58,20 @@ def write_bundle(
     scores: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     calibration: Mapping[str, Any] = UNCALIBRATED,
+    thresholds: Mapping[str, Any] | None = None,
     licences: Mapping[str, str] | None = None,
     task: str = "classify",
 ) -> Path:
-    """Write the bundle of a classifier: (N, channels, H, W), normalized -> logits (N, classes).
+    """Write the bundle of a module: (N, channels, H, W), normalized -> what its task asks for; of a
+    classifier that is logits (N, classes).
 
-    With task="tags" each logit is a question of its own: a picture may have several classes.
-
-    `network` is what networks.create takes: name, words, classes, channels. `golden` are a few real
+    `network` is what networks.create takes: name, words, classes, channels; and `head`, the words
+    of the task's head. `golden` are a few real
     pictures as (name, uint8 (H, W, 3)) before preprocessing. `training`, `scores` and `data` (name,
     licence, fingerprint) are facts to keep, `licences` those of what it was made from besides the
     data ({"weights": "mit"}); `calibration` has the temperature that divides the logits and the
-    method that found it. The module itself stays as it is.
+    method that found it, `thresholds` what the decoding is to be given. The module itself stays as
+    it is.
 
     The bundle is written beside its place, its golden pictures are replayed on ONNX Runtime, and
     only then it takes the name; an older bundle of that name gives way, any other folder is left
@@ -81,7 +94,7 @@ def write_bundle(
             "classes": list(classes),
             "preprocess": preprocess.to_dict(),
             "calibration": dict(calibration),
-            "thresholds": {},
+            "thresholds": dict(thresholds or {}),
             "licences": {
                 "hubel": "Apache-2.0",
                 "data": (data or {}).get("licence") or "unknown",
@@ -93,10 +106,9 @@ def write_bundle(
         }
         _write_json(part / FACTS, facts)
         (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
-        decode = partial(DECODE[task], temperature=float(calibration["temperature"]))
-        _write_golden(part, deployed, preprocess, len(classes), golden, decode)
+        _write_golden(part, deployed, preprocess, facts, golden)
         _write_weights(part / WEIGHTS, deployed.network)
-        write_onnx(part / MODEL, deployed, preprocess, classes)
+        write_onnx(part / MODEL, deployed, preprocess, classes, task)
         _write_sums(part)
         _prove(part)
         _put(part, folder)
@@ -127,7 +139,7 @@ def recalibrate(
         (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
         golden = json.loads((part / GOLDEN).read_text(encoding="utf-8"))
         for row in golden["pictures"]:
-            p = DECODE[bundle.task](np.array(row["logits"]), float(calibration["temperature"]))
+            p = _probabilities(np.array(row["logits"]), facts)
             row["probabilities"] = p.tolist()
         _write_json(part / GOLDEN, golden)
         _write_sums(part)
@@ -156,14 +168,28 @@ def load_module(
                 f"the network {bundle.name!r} is code of its own, which no bundle may start; build "
                 "it yourself and hand it in as `module`"
             )
-        sizes = {key: bundle.network[key] for key in ("classes", "channels")}
         with torch.device("meta"):  # nothing is allocated before the shapes are known to be right
-            _compare(bundle.weights, create(bundle.name, **sizes, **bundle.network["words"]))
-        module = create(bundle.name, **sizes, **bundle.network["words"])
+            _compare(bundle.weights, _built(bundle))
+        module = _built(bundle)
     else:
         _compare(bundle.weights, module)
     module.load_state_dict(load_file(bundle.weights))
     return module.eval()
+
+
+def _built(bundle: Bundle) -> nn.Module:
+    """The network of a bundle under its task, with fresh weights."""
+    facts = bundle.network
+    sizes = {key: facts[key] for key in ("classes", "channels")}
+    backbone = create(bundle.name, **sizes, **facts["words"])
+    task = TASKS[bundle.task](bundle.classes, bundle.preprocess, head=facts.get("head", {}))
+    return task.around(backbone)
+
+
+def _probabilities(logits: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
+    decode = DECODERS[facts["task"]].probabilities
+    assert decode is not None
+    return decode(logits, float(facts["calibration"]["temperature"]))
 
 
 def _check(
@@ -190,9 +216,8 @@ def _write_golden(
     part: Path,
     deployed: Deployed,
     preprocess: Preprocess,
-    classes: int,
+    facts: Mapping[str, Any],
     golden: Iterable[tuple[str, np.ndarray]],
-    decode: Callable[[np.ndarray], np.ndarray],
 ) -> None:
     """Save the pictures as PNG, and in golden.json what the network says about them."""
     place = (part / GOLDEN).parent
@@ -209,7 +234,16 @@ def _write_golden(
     if not rows:
         raise ValueError("golden is empty: a bundle proves itself on real pictures; give a few")
     with torch.inference_mode():
-        logits = deployed(torch.from_numpy(np.stack(prepared)))
+        outputs = deployed(torch.from_numpy(np.stack(prepared)))
+    classes, names = len(facts["classes"]), DECODERS[facts["task"]].outputs
+    if DECODERS[facts["task"]].probabilities is None:
+        several = outputs if isinstance(outputs, tuple) else (outputs,)
+        arrays = {name: output.numpy() for name, output in zip(names, several, strict=True)}
+        np.savez_compressed(part / OUTPUTS, **arrays)
+        limits = {n: TOLERANCE * max(1.0, float(np.abs(a).max())) for n, a in arrays.items()}
+        _write_json(part / GOLDEN, {"tolerance": {"float32": limits}, "pictures": rows})
+        return
+    logits = outputs
     if not isinstance(logits, torch.Tensor) or logits.shape != (len(rows), classes):
         what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise ValueError(
@@ -217,7 +251,7 @@ def _write_golden(
             f"{(len(rows), classes)}"
         )
     expected = logits.double().numpy()
-    for row, z, p in zip(rows, expected, decode(expected)):
+    for row, z, p in zip(rows, expected, _probabilities(expected, facts)):
         row["logits"], row["probabilities"] = z.tolist(), p.tolist()
     limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     tolerance = {"float32": {"logits": limit, "probabilities": TOLERANCE}}
@@ -251,9 +285,7 @@ def _prove(part: Path) -> None:
     found = replay(load(part))
     if not found.ok or found.prepared_otherwise:
         raise ValueError(
-            f"the exported graph answers differently from the network: logits differ by "
-            f"{found.logits:.2g} (at most {found.logits_limit:.2g}), probabilities by "
-            f"{found.probabilities:.2g} (at most {found.probabilities_limit:.2g}); "
+            f"the exported graph answers differently from the network: {found}; "
             "does forward() depend on chance or on its batch?"
         )
 

@@ -15,28 +15,34 @@ from torch import Tensor, nn
 
 from hubel.ops.normalize import Normalize
 from hubel.pictures.preprocess import Preprocess
+from hubel.runtime.decode.catalogue import DECODERS
 
 # Old enough for engines of years past; every operation of a classifier is there.
 OPSET, IR_VERSION = 18, 8
 
 
 class Deployed(nn.Module):
-    """uint8 pictures (N, H, W, 3) -> logits (N, classes): normalization, then the network."""
+    """uint8 pictures (N, H, W, 3) -> what the network gives: normalization, then the network."""
 
     def __init__(self, network: nn.Module, preprocess: Preprocess):
         super().__init__()
         self.normalize = Normalize(preprocess)
         self.network = network
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 -> (N, classes)."""
+    def forward(self, pictures: Tensor) -> Any:
+        """(N, H, W, 3) uint8 -> logits (N, classes), or the outputs of another task."""
         return self.network(self.normalize(pictures.permute(0, 3, 1, 2)))
 
 
 def write_onnx(
-    path: Path, deployed: Deployed, preprocess: Preprocess, classes: Sequence[str]
+    path: Path,
+    deployed: Deployed,
+    preprocess: Preprocess,
+    classes: Sequence[str],
+    task: str = "classify",
 ) -> None:
-    """Write the graph of a network in evaluation mode: `pictures` -> `logits`, any batch size.
+    """Write the graph of a network in evaluation mode: `pictures` -> the outputs of its task, any
+    batch size.
 
     Class names and the preprocessing stand in the file's metadata as JSON, so that the graph alone
     says how to use it. Raises ValueError where the network cannot be exported.
@@ -55,7 +61,7 @@ def write_onnx(
                 verbose=False,
                 opset_version=OPSET,
                 input_names=["pictures"],
-                output_names=["logits"],
+                output_names=list(DECODERS[task].outputs),
                 dynamic_shapes=(batch,),
             )
     except Exception as error:  # the exporter's errors have no common class short of this
@@ -72,7 +78,7 @@ def write_onnx(
     onnx.helper.set_model_props(
         model,
         {
-            "task": "classify",
+            "task": task,
             "classes": json.dumps(list(classes), ensure_ascii=False),
             "preprocess": json.dumps(preprocess.to_dict()),
         },

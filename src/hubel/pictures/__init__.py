@@ -4,12 +4,13 @@ numpy and Pillow only: training, prediction and service see the same pixels, wit
 """
 
 from hubel.pictures.many import preprocess_many
-from hubel.pictures.preprocess import FILTERS, Preprocess, Whole, resize
+from hubel.pictures.preprocess import FILTERS, Placement, Preprocess, Whole, resize
 from hubel.pictures.read import PictureError, list_pictures, read_picture
 
 __all__ = [
     "FILTERS",
     "PictureError",
+    "Placement",
     "Preprocess",
     "Whole",
     "list_pictures",

@@ -24,6 +24,39 @@ FILTERS = {
 """Pillow's filters; all but nearest are antialiased: they widen as the picture shrinks."""
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture of `size` (height, width) lies in a network's input: scaled to height x
+    width, its corner at (top, left), outside of the input where it is cut.
+    """
+
+    size: tuple[int, int]
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def scale(self) -> np.ndarray:
+        """(4,): pixels of the input for each of the picture, in the order of a box."""
+        x, y = self.width / self.size[1], self.height / self.size[0]
+        return np.array([x, y, x, y])
+
+    @property
+    def offset(self) -> np.ndarray:
+        """(4,): the corner of the picture in the input, in the order of a box."""
+        return np.array([self.left, self.top, self.left, self.top], float)
+
+    def to_input(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes (n, 4) x1 y1 x2 y2 in pixels of the picture -> in those of the input."""
+        return boxes * self.scale + self.offset
+
+    def to_picture(self, boxes: np.ndarray) -> np.ndarray:
+        """The inverse, within the picture."""
+        height, width = self.size
+        return ((boxes - self.offset) / self.scale).clip(0, [width, height, width, height])
+
+
 def resize(picture: np.ndarray, size: tuple[int, int], filter: str = "bilinear") -> np.ndarray:
     """uint8 (H, W) or (H, W, 3) -> the same at size (height, width), by a filter of FILTERS."""
     if picture.shape[:2] == size:
@@ -103,13 +136,28 @@ class Preprocess:
         picture = read_picture(source, background=self.background)
         if self.channels == 1:
             picture = _grey(picture)
-        picture = self.bordered(self._fit(picture)[None])[0]
+        picture = self.fitted(picture)
         return picture if self.channels == 3 else np.repeat(picture[:, :, None], 3, axis=2)
 
-    def _fit(self, picture: np.ndarray) -> np.ndarray:
-        (height, width), (h, w) = self.size, picture.shape[:2]
+    def fitted(self, picture: np.ndarray, filter: str = "", fill: int | None = None) -> np.ndarray:
+        """uint8 (h, w) or (h, w, 3) -> the same at the input's size; a map of class numbers with
+        filter="nearest" and the number that fills it.
+        """
+        place, fill = self.placement(picture.shape[:2]), self.fill if fill is None else fill
+        picture = resize(picture, (place.height, place.width), filter or self.filter)
+        p, (height, width) = self.pad, self.size
+        top, left = place.top - p, place.left - p
+        picture = picture[max(0, -top) :, max(0, -left) :][:height, :width]
+        top, left = max(0, top), max(0, left)
+        h, w = picture.shape[:2]
+        bottom, right = height - h - top, width - w - left
+        return _border(picture[None], top + p, bottom + p, left + p, right + p, fill)[0]
+
+    def placement(self, size: tuple[int, ...]) -> Placement:
+        """Where a picture of this (height, width) comes to lie in the network's input."""
+        (height, width), (h, w) = self.size, size[:2]
         if self.fit == "squash":
-            return resize(picture, self.size, self.filter)
+            return Placement((h, w), self.pad, self.pad, height, width)
         # One side gets its length exactly: the one that needs the larger (crop) or the smaller
         # (pad) factor.
         if self.fit == "crop":
@@ -127,13 +175,11 @@ class Preprocess:
                 f"is {w} x {h}, too narrow to cut {width} x {height} from; use fit=squash or pad"
             )
             raise PictureError("picture", "too narrow", message)
-        picture = resize(picture, (tall, wide), self.filter)
         if self.fit == "pad":
             top, left = (height - tall) // 2, (width - wide) // 2
-            bottom, right = height - tall - top, width - wide - left
-            return _border(picture[None], top, bottom, left, right, self.fill)[0]
-        top, left = round((tall - height) / 2), round((wide - width) / 2)
-        return picture[top : top + height, left : left + width]
+        else:
+            top, left = -round((tall - height) / 2), -round((wide - width) / 2)
+        return Placement((h, w), top + self.pad, left + self.pad, tall, wide)
 
     def keeps(self, size: tuple[int, ...]) -> bool:
         """Whether pictures of this (height, width) go through pixel by pixel, up to the border."""

@@ -78,6 +78,14 @@ def default(look: Look) -> str:
     return "digits" if look.grey else "resnet14"
 
 
+def of_task(task: str) -> str:
+    """The first page that trains for this task."""
+    pages = {page(name).RECIPE.task: name for name in reversed(PAGES)}
+    if task not in pages:
+        raise unknown("task with a recipe", task, pages)
+    return pages[task]
+
+
 def of_network(network: str) -> str | None:
     """The short page that was written for this network, if there is one."""
     return next((name for name in SHORT if page(name).RECIPE.network == network), None)

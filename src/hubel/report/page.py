@@ -78,7 +78,7 @@ def write_report(
         if length != wanted:
             raise ValueError(f"{length} {what}; the outcome has {wanted}")
     parts = {
-        "Curves": sections.curves(results, len(classes)),
+        "Curves": sections.curves(results, "Validation accuracy", _scores(len(classes))),
         "Classes": sections.class_table(outcome, classes, facts["pictures_per_class"]),
         "Confusion": sections.matrix_section(outcome, classes),
         "Pictures and answers": looks.drawn(outcome, classes, validation),
@@ -94,6 +94,10 @@ def write_report(
     figures = _figures(outcome, facts, results, seconds)
     lead = _lead(outcome, results, facts, seconds)
     return write_whole(path, frame(title, _headline(outcome), lead, figures, parts))
+
+
+def _scores(classes: int) -> dict[str, str]:
+    return {"val_top1": "top-1"} | ({"val_top5": "top-5"} if classes > 5 else {})
 
 
 def _headline(outcome: Outcome) -> str:

@@ -22,8 +22,10 @@ NUMBERED = 20  # classes up to which the confusion matrix is a table of numbers
 LISTED = 300  # left-out pictures that are named one by one
 
 
-def curves(results: Sequence[Mapping[str, Any]], classes: int) -> str:
-    """Loss, accuracy and learning rate over the epochs, and the same as a table."""
+def curves(results: Sequence[Mapping[str, Any]], title: str, scores: Mapping[str, str]) -> str:
+    """Loss, scores (column -> its name here) and learning rate over the epochs, and the same as a
+    table.
+    """
     if not results:
         return "<p>No epoch was finished.</p>"
 
@@ -35,17 +37,14 @@ def curves(results: Sequence[Mapping[str, Any]], classes: int) -> str:
         Curve("training", "train", points("train_loss")),
         Curve("validation", "val", points("val_loss")),
     ]
-    accuracy = [Curve("top-1", "val", points("val_top1"))]
-    if classes > 5:
-        accuracy.append(Curve("top-5", "second", points("val_top5")))
+    kinds = ("val", "second", "train")
+    shown = [Curve(scores[name], kind, points(name)) for name, kind in zip(scores, kinds)]
+    shares = all(0 <= y <= 1 for curve in shown for _, y in curve.points)
     rate = [Curve("end of epoch", "train", points("lr"))]
-    plots = (
-        plot("Loss", loss)
-        + plot("Validation accuracy", accuracy, shares=True)
-        + plot("Learning rate", rate)
-    )
-    head = ["epoch", "step", "seconds", "lr", "train_loss", "val_loss", "val_top1", "val_top5"]
-    rows = [[_result(row, name) for name in head] for row in results]
+    plots = plot("Loss", loss) + plot(title, shown, shares=shares) + plot("Learning rate", rate)
+    head = ["epoch", "step", "seconds", "lr", "train_loss"]
+    head += [name for name in results[0] if name.startswith("val_")]
+    rows = [[_result(row, name, shares and name in scores) for name in head] for row in results]
     every = table(head, rows, caption="Results of every epoch")
     return (
         f'<div class="plots">{plots}</div>'
@@ -59,7 +58,7 @@ def _number(row: Mapping[str, Any], name: str) -> float:
     return math.nan if value is None or value == "" else float(value)
 
 
-def _result(row: Mapping[str, Any], name: str) -> Number:
+def _result(row: Mapping[str, Any], name: str, share: bool) -> Number:
     value = _number(row, name)
     if math.isnan(value):
         return Number(value, "–")
@@ -67,7 +66,7 @@ def _result(row: Mapping[str, Any], name: str) -> Number:
         return Number(value, f"{value:,.0f}")
     if name == "seconds":
         return Number(value, f"{value:,.1f}")
-    return Number(value, percent(value, 2) if name.startswith("val_top") else f"{value:.4g}")
+    return Number(value, percent(value, 2) if share else f"{value:.4g}")
 
 
 def class_table(outcome: Outcome, classes: Sequence[str], training: Sequence[int]) -> str:

@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hubel.report import looks, sections
-from hubel.report.draw import Curve, plot
 from hubel.report.frame import frame
 from hubel.report.html import Number, picture, table, text, tiles
 from hubel.report.words import amount, counted, duration, percent
 from hubel.runtime.files import write_whole
 from hubel.tasks.tagged import Tagged
 
-COLUMNS = ("epoch", "step", "seconds", "lr", "train_loss")
+SCORES = {"val_map": "mAP", "val_f1": "F1"}
 SHOWN_PICTURES = 24
 
 
@@ -51,7 +50,7 @@ def write_tags_report(
         "{}</p>"
     )
     parts = {
-        "Curves": _curves(results),
+        "Curves": sections.curves(results, "Validation scores", SCORES),
         "Classes": _classes(outcome, classes, facts["pictures_per_class"]),
         "Pictures and answers": said.format("Drawn at random.")
         + tiles(_tile(outcome, classes, validation, i) for i in drawn),
@@ -78,36 +77,6 @@ def write_tags_report(
     ]
     headline = f"Average precision {percent(outcome.mean_average_precision)}"
     return write_whole(path, frame(title, headline, lead, figures, parts))
-
-
-def _curves(results: Sequence[Mapping[str, Any]]) -> str:
-    if not results:
-        return "<p>No epoch was finished.</p>"
-
-    def points(column: str) -> list[tuple[float, float]]:
-        return [(float(row["epoch"]), float(row[column])) for row in results]
-
-    names = [*COLUMNS, *(name for name in results[0] if name.startswith("val_"))]
-    rows = [[Number(float(row[n]), f"{float(row[n]):.5g}") for n in names] for row in results]
-    return (
-        '<div class="plots">'
-        + plot(
-            "Loss",
-            [
-                Curve("training", "train", points("train_loss")),
-                Curve("validation", "val", points("val_loss")),
-            ],
-        )
-        + plot(
-            "Validation scores",
-            [Curve("mAP", "val", points("val_map")), Curve("F1", "second", points("val_f1"))],
-            shares=True,
-        )
-        + plot("Learning rate", [Curve("end of epoch", "train", points("lr"))])
-        + "</div><details><summary>Every epoch as a table</summary>"
-        + table(names, rows, caption="Results of every epoch")
-        + "</details>"
-    )
 
 
 def _classes(outcome: Tagged, classes: Sequence[str], training: Sequence[int]) -> str:

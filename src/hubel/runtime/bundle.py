@@ -17,6 +17,7 @@ from typing import Any
 
 from hubel.pictures.preprocess import Preprocess
 from hubel.pictures.read import MAX_PIXELS
+from hubel.runtime.decode.catalogue import DECODERS
 from hubel.runtime.files import sha256
 from hubel.runtime.names import unknown
 
@@ -25,10 +26,10 @@ FACTS = "bundle.json"
 MODEL = "model.onnx"
 WEIGHTS = "model.safetensors"
 GOLDEN = "golden/golden.json"
+OUTPUTS = "golden/outputs.npz"  # of tasks whose answers lie in the picture
 CARD = "README.md"
 SUMS = "SHA256SUMS"
 REQUIRED = (FACTS, MODEL, WEIGHTS, GOLDEN, CARD)
-TASKS = ("classify", "tags")
 LIMITS = {"json": 16 << 20, "sums": 1 << 20, "onnx": 2 << 30}  # bytes
 AGAIN = "copy the whole folder again"
 
@@ -43,7 +44,7 @@ class Bundle:
 
     folder: Path
     task: str
-    network: Mapping[str, Any]  # name, words, classes, channels: what networks.create takes
+    network: Mapping[str, Any]  # name, words, classes, channels: what networks.create takes; head
     classes: tuple[str, ...]
     preprocess: Preprocess
     temperature: float
@@ -58,8 +59,18 @@ class Bundle:
 
     @property
     def model(self) -> Path:
-        """The ONNX graph: uint8 pictures (N, H, W, 3) -> logits (N, classes)."""
+        """The ONNX graph: uint8 pictures (N, H, W, 3) -> `outputs`."""
         return self.folder / MODEL
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the graph gives, in order; of tasks of classes the logits (N, classes)."""
+        return DECODERS[self.task].outputs
+
+    @property
+    def of_classes(self) -> bool:
+        """Whether the answer is about the whole picture: its classes and their probabilities."""
+        return DECODERS[self.task].probabilities is not None
 
     @property
     def weights(self) -> Path:
@@ -179,8 +190,8 @@ def _parse(folder: Path, files: frozenset[str]) -> Bundle:
 
     check(isinstance(facts, dict), "must hold an object")
     check(facts.get("schema") == SCHEMA, f"'schema' is {facts.get('schema')!r}, must be {SCHEMA}")
-    if facts.get("task") not in TASKS:
-        raise unknown(f"task in {path}", facts.get("task"), TASKS)
+    if facts.get("task") not in DECODERS:
+        raise unknown(f"task in {path}", facts.get("task"), DECODERS)
     classes = facts.get("classes")
     check(
         isinstance(classes, list) and len(classes) > 0 and all(isinstance(c, str) for c in classes),
@@ -193,7 +204,8 @@ def _parse(folder: Path, files: frozenset[str]) -> Bundle:
         and isinstance(network.get("name"), str)
         and isinstance(network.get("words"), dict)
         and network.get("classes") == len(classes)
-        and network.get("channels") in (1, 3),
+        and network.get("channels") in (1, 3)
+        and isinstance(network.get("head", {}), dict),
         "'network' must tell name, words, classes (the number of names) and channels (1 or 3)",
     )
     # They are handed to networks.create, which would take a file's name for weights.
@@ -219,6 +231,11 @@ def _parse(folder: Path, files: frozenset[str]) -> Bundle:
         and not isinstance(threshold, bool)
         and 0 <= threshold <= 1,
         "the threshold 'confidence' must be a number in 0..1",
+    )
+    settings = [thresholds[name] for name in DECODERS[facts["task"]].settings if name in thresholds]
+    check(
+        all(type(value) in (int, float) and math.isfinite(value) for value in settings),
+        "'thresholds' must be numbers",
     )
     check(isinstance(facts.get("preprocess"), dict), "'preprocess' must be an object")
     try:

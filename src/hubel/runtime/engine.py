@@ -36,27 +36,34 @@ class Engine:
         except Exception as error:  # those of ONNX Runtime have no common class
             raise BundleError(f"{bundle.model} cannot be run: {_first_line(error)}") from None
         self.shape = (*bundle.preprocess.input_size, 3)  # of one picture
-        self._check(len(bundle.classes))
+        self.outputs = bundle.outputs
+        self._check(len(bundle.classes) if bundle.of_classes else None)
 
-    def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """uint8 (N, H, W, 3) of the bundle's input size -> float32 (N, classes)."""
+    def __call__(self, pictures: np.ndarray) -> list[np.ndarray]:
+        """uint8 (N, H, W, 3) of the bundle's input size -> its outputs, float32 (N, ...) each."""
         if pictures.dtype != np.uint8 or pictures.shape[1:] != self.shape:
             raise ValueError(
                 f"pictures {pictures.dtype} {pictures.shape}: this bundle takes uint8 "
                 f"(N, {', '.join(map(str, self.shape))}); prepare them with its Preprocess"
             )
         try:
-            return self._session.run(["logits"], {"pictures": pictures})[0]
+            return self._session.run(list(self.outputs), {"pictures": pictures})
         except Exception as error:
             raise BundleError(f"{self._model} failed: {_first_line(error)}") from None
 
-    def _check(self, classes: int) -> None:
-        """The graph's one input and one output are those of the format."""
+    def _check(self, classes: int | None) -> None:
+        """The graph's one input and its outputs are those of the format; with `classes` the one
+        output gives so many numbers.
+        """
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        found = [(x.name, x.type, x.shape[1:]) for x in (*inputs, *outputs)]
+        given = [x.shape[1:] if classes else [] for x in outputs]
+        found = [
+            *((x.name, x.type, x.shape[1:]) for x in inputs),
+            *((x.name, x.type, shape) for x, shape in zip(outputs, given)),
+        ]
         wanted = [
             ("pictures", "tensor(uint8)", list(self.shape)),
-            ("logits", "tensor(float)", [classes]),
+            *((name, "tensor(float)", [classes] if classes else []) for name in self.outputs),
         ]
         if found != wanted:
             raise BundleError(

@@ -3,52 +3,67 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hubel.runtime.bundle import GOLDEN, Bundle, BundleError, inside, read_json
+from hubel.runtime.bundle import GOLDEN, OUTPUTS, Bundle, BundleError, inside, read_json
 from hubel.runtime.predictor import Predictor
+
+LARGEST = 1 << 30
+"""Bytes of outputs that are read; more are no bundle's."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """The largest differences over all golden pictures and classes, and their limits.
+    """What differed most over all golden pictures: name -> (difference, limit).
 
+    Names are those of the graph's outputs and, of tasks of classes, `probabilities`.
     `prepared_otherwise` names the files whose pixels this machine's Pillow prepares in another way
     than the one the bundle was written with.
     """
 
     pictures: int
-    logits: float
-    probabilities: float
-    logits_limit: float
-    probabilities_limit: float
+    differences: Mapping[str, tuple[float, float]]
     prepared_otherwise: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
         """Whether every difference is within its tolerance."""
-        return self.logits <= self.logits_limit and self.probabilities <= self.probabilities_limit
+        return all(found <= limit for found, limit in self.differences.values())
+
+    def __str__(self) -> str:
+        """A line for each difference."""
+        return ", ".join(
+            f"{name} differ by {found:.2g} (at most {limit:.2g})"
+            for name, (found, limit) in self.differences.items()
+        )
 
 
 def replay(predictor: Predictor) -> Replay:
     """Send every golden picture the whole way: file, preprocessing, engine, decode.
 
-    Raises BundleError where golden.json is not of the format.
+    Raises BundleError where the golden files are not of the format.
     """
     bundle = predictor.bundle
     pictures, limits = _read(bundle)
     prepared = [bundle.preprocess(bundle.folder / "golden" / p["file"]) for p in pictures]
-    logits = predictor.scores(prepared, batch=8)
-    probabilities = predictor.probabilities(logits)
+    if bundle.of_classes:
+        logits = predictor.scores(prepared, batch=8)
+        found = {"logits": logits, "probabilities": predictor.probabilities(logits)}
+        expected = {name: np.array([p[name] for p in pictures], np.float64) for name in found}
+    else:
+        found = dict(zip(bundle.outputs, predictor.outputs(prepared, batch=8)))
+        expected = _outputs(bundle)
     return Replay(
         pictures=len(pictures),
-        logits=_largest(logits, [p["logits"] for p in pictures]),
-        probabilities=_largest(probabilities, [p["probabilities"] for p in pictures]),
-        logits_limit=limits["logits"],
-        probabilities_limit=limits["probabilities"],
+        differences={
+            name: (_largest(array, expected[name]), limits[name]) for name, array in found.items()
+        },
         prepared_otherwise=tuple(
             p["file"] for p, array in zip(pictures, prepared) if fingerprint(array) != p["prepared"]
         ),
@@ -60,24 +75,43 @@ def fingerprint(prepared: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(prepared).tobytes()).hexdigest()
 
 
-def _largest(found: np.ndarray, expected: list[list[float]]) -> float:
-    return float(np.abs(found - np.array(expected, dtype=np.float64)).max())
+def _largest(found: np.ndarray, expected: np.ndarray) -> float:
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(found - expected).max(initial=0.0))
+
+
+def _outputs(bundle: Bundle) -> dict[str, np.ndarray]:
+    """The outputs for all golden pictures, by name, as they were written."""
+    path = bundle.folder / OUTPUTS
+    try:
+        if OUTPUTS not in bundle.files:
+            raise ValueError("it is missing")
+        with zipfile.ZipFile(path) as file:  # a small file may say that it is a large one
+            if sum(entry.file_size for entry in file.infolist()) > LARGEST:
+                raise ValueError("it is larger than any bundle's")
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as arrays:
+            return {name: arrays[name].astype(np.float64) for name in bundle.outputs}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise BundleError(
+            f"{path} is not of the format ({error}); export the bundle again"
+        ) from None
 
 
 def _read(bundle: Bundle) -> tuple[list[dict[str, Any]], dict[str, float]]:
     path = bundle.folder / GOLDEN
     golden = read_json(path)
-    classes = len(bundle.classes)
+    of_classes, shape = bundle.of_classes, (len(bundle.classes),)
+    names = ("logits", "probabilities") if of_classes else bundle.outputs
     try:
         pictures, limits = golden["pictures"], golden["tolerance"]["float32"]
         well_formed = len(pictures) > 0 and all(
             isinstance(p["file"], str)
             and isinstance(p["prepared"], str)
-            and np.array(p["logits"], dtype=np.float64).shape == (classes,)
-            and np.array(p["probabilities"], dtype=np.float64).shape == (classes,)
+            and all(np.array(p[n], dtype=np.float64).shape == shape for n in names if of_classes)
             for p in pictures
         )
-        limits = {key: float(limits[key]) for key in ("logits", "probabilities")}
+        limits = {name: float(limits[name]) for name in names}
     except (TypeError, KeyError, ValueError):
         well_formed = False
     if not well_formed:

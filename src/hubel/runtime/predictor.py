@@ -1,7 +1,8 @@
-"""A bundle that answers: pictures of any kind in, the most probable classes out."""
+"""A bundle that answers: pictures of any kind in, classes or what else was found out."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from hubel.pictures import PictureError, list_pictures
+from hubel.pictures import PictureError, list_pictures, read_picture
 from hubel.runtime.bundle import Bundle
-from hubel.runtime.decode.classify import softmax, top_k
-from hubel.runtime.decode.tags import SHOWN, sigmoid
+from hubel.runtime.decode.catalogue import DECODERS, Seen
+from hubel.runtime.decode.classify import top_k
+from hubel.runtime.decode.tags import SHOWN
 from hubel.runtime.engine import Engine
 
 
@@ -33,6 +35,15 @@ class Answer:
     error: str | None = None
     unsure: bool = False
     labels: tuple[str, ...] | None = None  # of a bundle for tags: all that are there
+    seen: Seen | None = None  # of other tasks: boxes, masks, a map, a larger picture
+
+    def to_dict(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Plain values for JSON: what there is of `name` and `error`, and of what was found."""
+        if self.seen is not None:
+            return {"name": self.name, **self.seen.to_dict(classes)}
+        values = dataclasses.asdict(self)
+        del values["seen"]
+        return values
 
 
 class Predictor:
@@ -61,8 +72,7 @@ class Predictor:
         # An open file is an iterator too, but means one picture.
         if isinstance(source, list | tuple | Iterator) and not hasattr(source, "read"):
             return list(self.stream(source, top, batch))
-        prepared = self.bundle.preprocess(source)
-        return self._answers([_name(source, 1)], prepared[None], top)[0]
+        return self._answers([_name(source, 1)], [self._ready(source)], top)[0]
 
     def stream(self, sources: Iterable[Any], top: int = 5, batch: int = 32) -> Iterator[Answer]:
         """The answers in the order of the sources, a batch at a time, so that any number fits."""
@@ -81,35 +91,73 @@ class Predictor:
 
     def scores(self, pictures: np.ndarray | Sequence[np.ndarray], batch: int = 32) -> np.ndarray:
         """Prepared pictures, uint8 (N, H, W, 3) -> logits, float32 (N, classes)."""
-        parts = [np.empty((0, len(self.bundle.classes)), np.float32)]
-        for start in range(0, len(pictures), batch):
-            parts.append(self.engine(np.asarray(pictures[start : start + batch])))
-        return np.concatenate(parts)
+        if not len(pictures):
+            return np.empty((0, len(self.bundle.classes)), np.float32)
+        return self.outputs(pictures, batch)[0]
+
+    def outputs(
+        self, pictures: np.ndarray | Sequence[np.ndarray], batch: int = 32
+    ) -> list[np.ndarray]:
+        """Prepared pictures, uint8 (N, H, W, 3), one at least -> what the graph gives for them, in
+        the order of the bundle's outputs, float32 (N, ...) each.
+        """
+        starts = range(0, len(pictures), batch)
+        parts = [self.engine(np.asarray(pictures[i : i + batch])) for i in starts]
+        return [np.concatenate(arrays) for arrays in zip(*parts)]
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Logits (N, classes) -> probabilities of the same shape, by the bundle's temperature."""
-        return DECODE[self.bundle.task](logits, self.bundle.temperature)
+        decode = DECODERS[self.bundle.task].probabilities
+        if decode is None:
+            raise ValueError(f"a bundle for {self.bundle.task} gives no probabilities of classes")
+        return decode(logits, self.bundle.temperature)
 
-    def _prepare(self, source: Any) -> np.ndarray | str:
+    def decoded(self, outputs: Sequence[np.ndarray], size: tuple[int, ...]) -> Seen:
+        """The outputs for one picture of `size` (height, width) -> what was found in it."""
+        bundle, way = self.bundle, DECODERS[self.bundle.task]
+        if way.decode is None:
+            raise ValueError(f"the outputs of a bundle for {bundle.task} are decoded otherwise")
+        thresholds = bundle.facts["thresholds"]
+        settings = {name: thresholds[name] for name in way.settings if name in thresholds}
+        return way.decode(outputs, bundle.preprocess, size, len(bundle.classes), **settings)
+
+    def _ready(self, source: Any) -> _Ready:
+        picture = read_picture(source, background=self.bundle.preprocess.background)
+        if DECODERS[self.bundle.task].whole is not None:
+            return picture, picture.shape[:2]
+        return self.bundle.preprocess(picture), picture.shape[:2]
+
+    def _prepare(self, source: Any) -> _Ready | str:
         try:
-            return self.bundle.preprocess(source)
+            return self._ready(source)
         except PictureError as error:
             return error.message
         except OSError as error:
             return str(error)
 
-    def _merge(
-        self, names: list[str], results: list[np.ndarray | str], top: int
-    ) -> Iterator[Answer]:
+    def _merge(self, names: list[str], results: list[_Ready | str], top: int) -> Iterator[Answer]:
         """Answers for the pictures that could be read, errors for the others, in their order."""
         good = [r for r in results if not isinstance(r, str)]
         good_names = [n for n, r in zip(names, results) if not isinstance(r, str)]
-        answers = iter(self._answers(good_names, np.stack(good), top)) if good else iter(())
+        answers = iter(self._answers(good_names, good, top)) if good else iter(())
         for name, result in zip(names, results):
             yield Answer(name, error=result) if isinstance(result, str) else next(answers)
 
-    def _answers(self, names: list[str], prepared: np.ndarray, top: int) -> list[Answer]:
-        probabilities = self.probabilities(self.engine(prepared))  # (N, classes)
+    def _answers(self, names: list[str], ready: list[_Ready], top: int) -> list[Answer]:
+        whole = DECODERS[self.bundle.task].whole
+        if whole is not None:
+            return [
+                Answer(name, seen=whole(self.engine, picture, self.bundle.preprocess))
+                for name, (picture, _) in zip(names, ready)
+            ]
+        outputs = self.engine(np.stack([prepared for prepared, _ in ready]))
+        if not self.bundle.of_classes:
+            sizes = (size for _, size in ready)
+            return [
+                Answer(name, seen=self.decoded([array[n] for array in outputs], size))
+                for n, (name, size) in enumerate(zip(names, sizes))
+            ]
+        probabilities = self.probabilities(outputs[0])  # (N, classes)
         answers = []
         for name, p, order in zip(names, probabilities, top_k(probabilities, top)):
             ranked = tuple((self.bundle.classes[i], float(p[i])) for i in order)
@@ -126,8 +174,8 @@ class Predictor:
         return answers
 
 
-DECODE = {"classify": softmax, "tags": sigmoid}
-"""Task -> (logits, temperature) -> probabilities."""
+_Ready = tuple[np.ndarray, tuple[int, ...]]
+"""A prepared picture, and the (height, width) it had before."""
 
 
 def load(path: str | os.PathLike[str], *, threads: int | None = None) -> Predictor:

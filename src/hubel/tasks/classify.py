@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,14 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hubel.data import Loader
-from hubel.ops.normalize import Normalize
-from hubel.pictures import Preprocess
-from hubel.tasks.losses import Loss
+from hubel.tasks.losses import Loss, cross_entropy
 from hubel.tasks.outcome import Outcome
 from hubel.tasks.tagged import Tagged
+from hubel.tasks.task import Task
 from hubel.tasks.views import Views, plain
 
-Answers = tuple[list[Tensor], list[Tensor], list[float]]
+Mine = tuple[list[Tensor], list[Tensor], list[float]]
 """Of a validation, batch by batch: logits (N, K), targets (N,) or (N, K), loss times N."""
 
 AUX = 0.3
@@ -29,26 +27,19 @@ AUX = 0.3
 
 
 @dataclass(frozen=True)
-class Classify:
+class Classify(Task):
     """The task of telling which of `classes` a picture shows.
 
     Targets are class indices. The scores are `val_loss` (the loss that is trained, without
     augmentation), `val_top1` and `val_top5`, shares of the pictures.
     """
 
-    classes: tuple[str, ...]
-    preprocess: Preprocess
-    loss: Loss
+    loss: Loss = cross_entropy
 
     name = "classify"
     better = "val_top1"
-    """The score of which the highest makes the best checkpoint."""
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_top1", "val_top5")
-    """The columns of results.csv that are its scores."""
-
-    def model(self, network: nn.Module) -> nn.Module:
-        """Pictures (N, C, H, W) in 0..255 -> logits (N, K): the normalization, then the network."""
-        return nn.Sequential(OrderedDict(normalize=Normalize(self.preprocess), network=network))
+    answers: ClassVar[Any] = Outcome
 
     def objective(self, model: nn.Module, pictures: Tensor, targets: Tensor) -> Tensor:
         """The loss of a batch in training, with that of auxiliary heads where the network has some.
@@ -70,7 +61,7 @@ class Classify:
         model: nn.Module,
         loader: Loader,
         names: Sequence[str],
-        gather: Callable[[Answers], list[Answers]] = lambda mine: [mine],
+        gather: Callable[[Any], list[Any]] = lambda mine: [mine],
         views: Views = plain,
     ) -> tuple[Outcome | Tagged, dict[str, float]]:
         """The answers for every picture of the loader, in its order, and their scores.
@@ -81,7 +72,7 @@ class Classify:
         """
         training, place = model.training, next(model.parameters())
         model.eval()
-        mine: Answers = ([], [], [])
+        mine: Mine = ([], [], [])
         logits, targets, losses = mine
         for batch in loader.epoch(0):
             out = torch.stack(
@@ -94,10 +85,10 @@ class Classify:
         model.train(training)
         logits, targets, losses = (list(chain(*lists)) for lists in zip(*gather(mine)))
         answers, truths = torch.cat(logits), torch.cat(targets)  # (N, K); (N,), or (N, K)
-        outcome, scores = self.outcome(names, answers, truths)
+        outcome, scores = self.told(names, answers, truths)
         return outcome, dict(zip(self.scores, (sum(losses) / len(truths), *scores)))
 
-    def outcome(
+    def told(
         self, names: Sequence[str], logits: Tensor, truths: Tensor
     ) -> tuple[Outcome | Tagged, tuple[float, ...]]:
         """The answers in logits (N, K), float64, and all scores but the loss."""

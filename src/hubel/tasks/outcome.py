@@ -148,6 +148,12 @@ class Outcome(Stored):
         return self.top(5)
 
     @property
+    def score(self) -> str:
+        """The scores of record, in words."""
+        first = f", {self.top5:.2%} among the first five" if self.classes > 5 else ""
+        return f"{self.top1:.2%} right{first}"
+
+    @property
     def per_class(self) -> NDArray[np.int64]:
         """(K, 2): how many pictures each class has, and how many of them were answered right."""
         counts = [

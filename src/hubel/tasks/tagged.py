@@ -50,6 +50,11 @@ class Tagged(Stored):
         """K, the number of classes."""
         return self.probabilities.shape[1]
 
+    @property
+    def score(self) -> str:
+        """The scores of record, in words."""
+        return f"mean average precision {self.mean_average_precision:.2%}, F1 {self.f1:.2%}"
+
     @cached_property
     def answers(self) -> NDArray[np.bool_]:
         """(N, K): the classes that the network says are there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -25,8 +25,9 @@ class Tags(Classify):
     name = "tags"
     better = "val_map"
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_map", "val_f1", "val_f1_macro")
+    answers: ClassVar[Any] = Tagged
 
-    def outcome(
+    def told(
         self, names: Sequence[str], logits: Tensor, truths: Tensor
     ) -> tuple[Tagged, tuple[float, ...]]:
         """The answers in logits (N, K), float64, and all scores but the loss."""

@@ -12,9 +12,8 @@ from hubel.data import Loader
 from hubel.data.kept import Files, Ragged
 from hubel.runtime.machine import cores, keep_memory
 from hubel.runtime.names import bound
-from hubel.tasks.classify import Classify
-from hubel.tasks.outcome import Outcome
-from hubel.tasks.tagged import Tagged
+from hubel.tasks.catalogue import OF_CLASSES
+from hubel.tasks.task import Task
 from hubel.training import checkpoint, loop
 from hubel.training.device import device
 from hubel.training.features import Features, tail
@@ -55,7 +54,7 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        task: Classify,
+        task: Task,
         network: nn.Module,
         train: Any,
         val: Any,
@@ -77,6 +76,7 @@ class Trainer:
             raise ValueError(
                 f"precision='fp16' on {self.device.type}: it needs an NVIDIA GPU; use bf16"
             )
+        _fits(recipe, task)
         check_sides(network, recipe.sizes, task.preprocess.channels)
         if several and recipe.sync_norm:
             share_norms(self.model)
@@ -199,7 +199,7 @@ class Trainer:
         way = bound("mix", MIXES, self.recipe.mix)
         return (Mix(way, len(self.task.classes), self.recipe.seed),)
 
-    def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Outcome | Tagged:
+    def fit(self, run: Run, watcher: Quiet, rhythm: loop.Rhythm | None = None) -> Any:
         """Train to the end, from the last checkpoint where there is one; the answers of the
         last weights.
 
@@ -256,9 +256,10 @@ class Trainer:
             roll_back=roll_back,
             halve="lr" in recipe.automatic,
             patience=recipe.patience,
+            every=recipe.validate,
         )
 
-    def evaluate(self, model: nn.Module) -> tuple[Outcome | Tagged, dict[str, float]]:
+    def evaluate(self, model: nn.Module) -> tuple[Any, dict[str, float]]:
         """Answers and scores on the validation pictures, of which each process takes its share."""
         gather = self.processes.gathered
         return self.task.evaluate(model, self.val_loader, self.names(), gather)
@@ -287,6 +288,17 @@ class Trainer:
         """The names of the validation pictures, or their numbers."""
         known = getattr(self.val, "names", None)
         return tuple(known) if known is not None else tuple(str(i) for i in range(len(self.val)))
+
+
+def _fits(recipe: Recipe, task: Task) -> None:
+    """ValueError for practices that change pictures alone where targets lie in them."""
+    moved = {"sizes": recipe.sizes, "mix": recipe.mix, "parts": recipe.parts > 1}
+    for practice, asked in moved.items():
+        if asked and task.name not in OF_CLASSES:
+            raise ValueError(
+                f"{practice}={getattr(recipe, practice)} is for classes, not for the task "
+                f"{task.name}, whose targets lie in the picture; leave it out"
+            )
 
 
 def _decodes(pictures: Any) -> bool:

@@ -70,7 +70,9 @@ class Limits:
     halve: bool = False
     """Then halve the learning rate, which was left automatic; else pass over the batches since."""
     patience: int | None = None
-    """End after so many epochs without a better score."""
+    """End after so many validations without a better score."""
+    every: int = 1
+    """Validate after so many epochs, and at the end."""
 
     def over(self, state: State) -> bool:
         """Whether the patience is."""
@@ -139,6 +141,12 @@ def run(
             if stopping:
                 raise Stopped
             waiting = time.monotonic()
+
+        if (epoch + 1) % limits.every and state.step < state.total:
+            if processes.any(stop())[0]:
+                save("last")
+                raise Stopped
+            continue
 
         validating = time.monotonic()
         scores = None

@@ -69,7 +69,7 @@ def measure(trainer: Trainer, seconds: float = 2.0) -> Pace:
     with torch.no_grad():
         for batch in trainer.val_loader.epoch(0):
             state.model(batch.pictures.to(trainer.device))
-            pictures += len(batch.targets)
+            pictures += len(batch.pictures)
             if time.perf_counter() - began > seconds / 2:
                 break
     here = len(trainer.val) / trainer.processes.count

@@ -14,6 +14,7 @@ from hubel.data import augment
 from hubel.pictures import Preprocess
 from hubel.runtime.files import write_whole
 from hubel.runtime.names import bound, unknown
+from hubel.tasks.catalogue import TASKS
 from hubel.tasks.losses import LOSSES
 from hubel.training.mixing import DRAWS, MIXES
 from hubel.training.optimizers import OPTIMIZERS
@@ -42,6 +43,8 @@ class Recipe:
     pictures: int | None = None
     """At most so many pictures of either part, evenly from the classes; None: all."""
     task: str = "classify"
+    head: Words = field(default_factory=dict)
+    """Words of the task's head, such as {"name": "unet"}."""
     preprocess: Preprocess | None = None
     canvas: int | None = None
     """Pixels that training crops are cut from. Where `crop` is the first step of augmentation:
@@ -93,8 +96,10 @@ class Recipe:
     """
     nan: str = "rollback"
     """On a loss that is not a number: rollback to the last epoch's end, or stop."""
+    validate: int = 1
+    """Validate after every so many epochs, and at the end."""
     patience: int | None = None
-    """End after so many epochs without a better score; None: never before the last step."""
+    """End after so many validations without a better score; None: never before the last step."""
     sync_norm: bool = False
     """Whether batch norm takes its statistics over the batches of all processes."""
     processes: int | None = None
@@ -139,7 +144,7 @@ class Recipe:
         bound("loss", LOSSES, self.loss)
         if self.mix is not None:
             bound("mix", MIXES, self.mix)(np.zeros((1, DRAWS)), 1, 1)  # its values are checked too
-        for name in ("epochs", "batch", "parts"):
+        for name in ("epochs", "batch", "parts", "validate"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}={getattr(self, name)}: it must be greater than 0")
         for name in ("steps", "minutes", "threads", "patience", "processes", "views", "pictures"):
@@ -165,7 +170,12 @@ class Recipe:
             raise ValueError(f"sizes={self.sizes}: sides are whole numbers of pixels above 0")
         if self.workers is not None and self.workers < 0:
             raise ValueError(f"workers={self.workers}: 0 loads in the training process itself")
-        for name, known in (("layout", LAYOUTS), ("precision", PRECISIONS), ("nan", ON_NAN)):
+        for name, known in (
+            ("task", TASKS),
+            ("layout", LAYOUTS),
+            ("precision", PRECISIONS),
+            ("nan", ON_NAN),
+        ):
             if getattr(self, name) not in known:
                 raise unknown(name, getattr(self, name), known)
 
@@ -228,7 +238,7 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in recipe.yaml."""
         made = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        made["words"], made["labels"] = dict(self.words), dict(self.labels)
+        made |= {name: dict(getattr(self, name)) for name in ("words", "labels", "head")}
         made["preprocess"] = self.preprocess.to_dict() if self.preprocess else None
         made["automatic"] = list(self.automatic)
         made["sizes"] = [list(size) for size in self.sizes]

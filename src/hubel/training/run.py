@@ -10,8 +10,7 @@ from typing import Any
 
 from hubel.runtime.bundle import FACTS
 from hubel.runtime.files import write_whole
-from hubel.tasks.outcome import Outcome
-from hubel.tasks.tagged import Tagged
+from hubel.tasks.catalogue import TASKS
 from hubel.training.recipe import Recipe
 from hubel.training.record import read_results
 
@@ -99,10 +98,9 @@ class Run:
         return {name: value for name, value in last.items() if name.startswith("val_")}
 
     @property
-    def outcome(self) -> Outcome | Tagged:
+    def outcome(self) -> Any:
         """What the network answered for every validation picture."""
-        kind = Tagged if self.recipe.task == "tags" else Outcome
-        return kind.load(self.path / "outcome.npz")
+        return TASKS[self.recipe.task].answers.load(self.path / "outcome.npz")
 
     @property
     def finished(self) -> bool:
@@ -129,17 +127,10 @@ class Run:
     def summary(self) -> str:
         """Where everything lies and what to do next, for people."""
         outcome = self.outcome
-        if isinstance(outcome, Tagged):
-            scores = f"mean average precision {outcome.mean_average_precision:.2%}, "
-            scores += f"F1 {outcome.f1:.2%}"
-        else:
-            scores = f"{outcome.top1:.2%} right"
-            if outcome.classes > 5:
-                scores += f", {outcome.top5:.2%} among the first five"
         return "\n".join(
             [
                 *self._classes(outcome),
-                f"Score     {scores} on {len(outcome.names):,} validation pictures",
+                f"Score     {outcome.score} on {len(outcome.names):,} validation pictures",
                 f"Report    {self.report}",
                 f"Mistakes  {self.path / 'errors.csv'}",
                 f"Bundle    {self.bundle}",
@@ -147,13 +138,15 @@ class Run:
             ]
         )
 
-    def _classes(self, outcome: Outcome | Tagged) -> list[str]:
+    def _classes(self, outcome: Any) -> list[str]:
         """The share that was answered right of each class, the worst first, and an empty line; of
-        tags, how many of the pictures that show it were found.
+        tags, how many of the pictures that show it were found; of other tasks what they say.
         """
+        facts = json.loads((self.bundle / FACTS).read_text(encoding="utf-8"))
+        if hasattr(outcome, "told"):
+            return [*outcome.told(facts["classes"]), ""]
         if outcome.classes > LISTED:
             return []
-        facts = json.loads((self.bundle / FACTS).read_text(encoding="utf-8"))
         counted = sorted(
             (right / max(pictures, 1), name, right, pictures)
             for name, (pictures, *_, right) in zip(facts["classes"], outcome.per_class.tolist())

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from hubel.data import Batch
+from hubel.data.types import each
 from hubel.training.recompute import recomputing
 from hubel.training.schedules import Schedule
 
@@ -100,7 +101,7 @@ class State:
         self.counted += 1
 
 
-Objective = Callable[[nn.Module, Tensor, Tensor], Tensor]
+Objective = Callable[[nn.Module, Tensor, Any], Tensor]
 """(model, pictures (N, C, H, W), targets) -> what is made small, a scalar: a task's `objective`."""
 
 
@@ -161,13 +162,16 @@ class Gradients:
         rest(state.model)
         device = next(state.model.parameters()).device
         pictures = batch.pictures.to(device, memory_format=self.format, non_blocking=True)
-        targets = batch.targets.to(device, non_blocking=True)
+        targets = each(batch.targets, lambda tensor: tensor.to(device, non_blocking=True))
         cast = torch.autocast(device.type, self.precision, self.precision != torch.float32)
         state.loss = torch.zeros((), device=device)
         network = state.model.get_submodule("network") if self.recompute else None
-        for x, y in zip(pictures.chunk(self.parts), targets.chunk(self.parts)):
+        parts = [(pictures, targets)]
+        if self.parts > 1:
+            parts = list(zip(pictures.chunk(self.parts), targets.chunk(self.parts)))
+        for x, y in parts:
             with cast, recomputing(network) if network else nullcontext():
-                loss = self.objective(state.model, x, y) * (len(y) / len(targets))
+                loss = self.objective(state.model, x, y) * (len(x) / len(pictures))
             self.scale(loss).backward()
             state.loss += loss.detach()
 

@@ -14,8 +14,9 @@ from hubel.data.augment import Crop, Cut, Erase, Shift
 from hubel.data.labels import read_labels
 from hubel.networks import specification
 from hubel.pictures import Preprocess
+from hubel.tasks.catalogue import OF_CLASSES
 from hubel.training.recipe import Recipe
-from hubel.verbs.gather import opened, own_preprocess
+from hubel.verbs.gather import opened, own_preprocess, task_of
 from hubel.verbs.origin import located, origin, seen
 
 
@@ -40,6 +41,8 @@ def choose(
     data = recipe.data if data is None and recipe else data
     named = network if isinstance(network, str) else ""
     chosen, look, from_weights = recipe, None, {}
+    task = changes.pop("task", None) or (recipe.task if recipe else task_of(data))
+    in_picture = task not in OF_CLASSES
     without = changes.pop("without", ())
     if changes.pop("quick", False):
         changes = {**recipes.QUICK, **changes}
@@ -48,7 +51,7 @@ def choose(
     if changes.get("weights") and (asked is None or asked in recipes.PAGES):
         from_weights = origin(changes["weights"])
     if chosen is None:
-        page = recipes.of_network(named)
+        page = recipes.of_task(task) if in_picture else recipes.of_network(named)
         if page is None:
             look = _look(data, changes, download)
             page = recipes.default(look)
@@ -60,8 +63,11 @@ def choose(
     if isinstance(network, nn.Module):
         chosen = chosen.replace(network=type(network).__name__, words={})
     elif named and named != chosen.network:
-        look = look or _look(data, changes, download)
-        chosen = _other_network(chosen, named, words or {}, look)
+        if in_picture:
+            chosen = chosen.replace(network=named, words={})
+        else:
+            look = look or _look(data, changes, download)
+            chosen = _other_network(chosen, named, words or {}, look)
     if words:
         chosen = chosen.replace(words={**chosen.words, **words})
     if isinstance(data, tuple):
@@ -88,7 +94,7 @@ def choose(
     if "augment" in changes and not any(isinstance(s, Crop | Cut) for s in changes["augment"]):
         changes = {"canvas": None, **changes}  # there is nothing to cut from a larger picture
     automatic = tuple(sorted({*chosen.automatic, *left_open} - {*changes, *given}))
-    return chosen.replace(automatic=automatic, **changes).without(*without)
+    return chosen.replace(task=task, automatic=automatic, **changes).without(*without)
 
 
 def _left_open(

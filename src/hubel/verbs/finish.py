@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,13 +26,14 @@ from hubel.report import write_report, write_tags_report
 from hubel.report.looks import WORST
 from hubel.report.words import verdict
 from hubel.runtime.machine import environment
+from hubel.tasks.catalogue import OF_CLASSES
 from hubel.tasks.outcome import Outcome
-from hubel.tasks.tagged import Tagged
 from hubel.training.fit import Trainer
 from hubel.training.folds import Folds, together
 from hubel.training.run import Run
 from hubel.verbs.gather import Gathered
 from hubel.verbs.origin import licence
+from hubel.verbs.scenes import golden, write_scenes
 
 GOLDEN = 6
 EXAMPLES = 48
@@ -41,12 +41,14 @@ CHECKED = 20_000
 """Up to so many pictures the data are checked with every training; `hubel check` takes any."""
 
 
-def finish(run: Run, trainer: Trainer, outcome: Outcome | Tagged, gathered: Gathered) -> None:
+def finish(run: Run, trainer: Trainer, outcome: Any, gathered: Gathered) -> None:
     """Write everything but the checkpoints. It can be repeated: a run that was killed here is
     finished by --resume.
     """
     outcome.save(run.path / "outcome.npz")
-    write_errors(run.path / "errors.csv", outcome, gathered.classes)
+    of_classes = trainer.recipe.task in OF_CLASSES
+    if of_classes:
+        write_errors(run.path / "errors.csv", outcome, gathered.classes)
     machine = environment() | {"threads": torch.get_num_threads()}
     run.write_json("environment.json", machine)
     checks = _checks(gathered)
@@ -58,21 +60,15 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome | Tagged, gathered: Gath
     recipe, data = trainer.recipe, gathered.data
     preprocess = trainer.task.preprocess
     size = (preprocess.channels, *preprocess.input_size)
-    write: Any = write_tags_report
-    if isinstance(outcome, Outcome):
-        write = partial(write_report, heats=_heats(trainer, outcome, gathered))
-    write(
-        run.report,
-        title=run.path.name,
-        recipe=recipe.to_dict(),
-        results=run.results,
-        outcome=outcome,
-        classes=list(gathered.classes),
-        validation=_Drawn(gathered.val),
-        examples=_examples(trainer),
-        findings=[astuple(finding) for finding in gathered.findings],
-        checks=None if checks is None else [astuple(finding) for finding in checks],
-        facts={
+    said: dict[str, Any] = {
+        "title": run.path.name,
+        "recipe": recipe.to_dict(),
+        "results": run.results,
+        "outcome": outcome,
+        "classes": list(gathered.classes),
+        "findings": [astuple(finding) for finding in gathered.findings],
+        "checks": None if checks is None else [astuple(finding) for finding in checks],
+        "facts": {
             "network": recipe.network,
             "parameters": trainer.parameters,
             "macs": account(trainer.network, size).macs,
@@ -83,9 +79,17 @@ def finish(run: Run, trainer: Trainer, outcome: Outcome | Tagged, gathered: Gath
             "versions": {k: v for k, v in machine["versions"].items() if v},
             "command": f"hubel train --recipe {run.path / 'recipe.yaml'}",
         },
-        seconds=trainer.spent(),
-        verdict=time_spent(trainer),
-    )
+        "seconds": trainer.spent(),
+        "verdict": time_spent(trainer),
+    }
+    if not of_classes:
+        write_scenes(run, trainer, **said)
+        return
+    said |= {"validation": _Drawn(gathered.val), "examples": _examples(trainer)}
+    if isinstance(outcome, Outcome):
+        write_report(run.report, heats=_heats(trainer, outcome, gathered), **said)
+    else:
+        write_tags_report(run.report, **said)
 
 
 def _heats(trainer: Trainer, outcome: Outcome, gathered: Gathered) -> NDArray[np.float32] | None:
@@ -131,21 +135,25 @@ def _plain(findings: Sequence[Finding]) -> list[dict[str, str]]:
     return [asdict(finding) for finding in findings]
 
 
-def _bundle(run: Run, trainer: Trainer, outcome: Outcome | Tagged, gathered: Gathered) -> None:
-    recipe, data = trainer.recipe, gathered.data
+def _bundle(run: Run, trainer: Trainer, outcome: Any, gathered: Gathered) -> None:
+    recipe, data, task = trainer.recipe, gathered.data, trainer.task
     last = run.results[-1]
     write_bundle(
         run.bundle,
         trainer.network,
-        preprocess=trainer.task.preprocess,
+        preprocess=task.preprocess,
         classes=gathered.classes,
         network={
             "name": recipe.network,
             "words": dict(recipe.words),
             "classes": len(gathered.classes),
-            "channels": trainer.task.preprocess.channels,
+            "channels": task.preprocess.channels,
+            **({"head": dict(task.head)} if task.name not in OF_CLASSES else {}),
         },
-        golden=_golden(outcome, gathered),
+        golden=(
+            _golden(outcome, gathered) if task.name in OF_CLASSES else golden(gathered.val, GOLDEN)
+        ),
+        thresholds=task.thresholds(outcome),
         licences={"weights": licence(recipe.weights)} if recipe.weights else {},
         training={
             "recipe": recipe.to_dict(),
@@ -154,7 +162,7 @@ def _bundle(run: Run, trainer: Trainer, outcome: Outcome | Tagged, gathered: Gat
             "seconds": last["seconds"],
         },
         scores={"pictures": len(outcome.names), **run.scores},
-        task=trainer.task.name,
+        task=task.name,
         calibration=(
             temperature(outcome).to_dict() if isinstance(outcome, Outcome) else UNCALIBRATED
         ),
@@ -168,7 +176,7 @@ def _bundle(run: Run, trainer: Trainer, outcome: Outcome | Tagged, gathered: Gat
     )
 
 
-def _golden(outcome: Outcome | Tagged, gathered: Gathered) -> list[tuple[str, NDArray[np.uint8]]]:
+def _golden(outcome: Any, gathered: Gathered) -> list[tuple[str, NDArray[np.uint8]]]:
     """A few validation pictures as they are before preprocessing, spread over the classes."""
     order = np.argsort(strata(outcome.truths), kind="stable")
     chosen = order[np.linspace(0, len(order) - 1, min(GOLDEN, len(order))).round().astype(int)]

@@ -61,6 +61,11 @@ class Gathered:
         }
 
 
+def task_of(data: Any) -> str:
+    """The task that data are for, by looking at them."""
+    return "classify"
+
+
 def opened(data: Any, split: int, val: float, download: bool) -> Data:
     """`data` as it is, or what lies there."""
     if isinstance(data, Data):
@@ -123,7 +128,10 @@ def _few(data: Data, recipe: Recipe) -> Data:
 
 def own_preprocess(data: Own) -> Preprocess:
     """For data sets of one's own: their pictures as they are, scaled to about -2..2."""
-    height, width, depth = as_sample(data[0][0], 0).picture.shape
+    if hasattr(data[0], "batch"):
+        depth, height, width = data[0].batch(0, 0, np.arange(1), ()).pictures.shape[1:]
+    else:
+        height, width, depth = as_sample(data[0][0], 0).picture.shape
     channels: Literal[1, 3] = 1 if depth == 1 else 3
     middle, spread = (0.5,) * channels, (0.25,) * channels
     return Preprocess((height, width), channels=channels, mean=middle, std=spread)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from hubel.pictures import list_pictures
+import numpy as np
+from PIL import Image
+
+from hubel.pictures import list_pictures, read_picture
 from hubel.runtime.decode.classify import UNKNOWN
 from hubel.runtime.decode.tags import NONE
 from hubel.runtime.predictor import Answer, Predictor, load
@@ -23,6 +26,7 @@ def predict(
     *,
     top: int = 5,
     sort_into: str | os.PathLike[str] | None = None,
+    draw: str | os.PathLike[str] | None = None,
     batch: int = 32,
     engine_threads: int | None = None,
 ) -> list[Answer]:
@@ -31,25 +35,31 @@ def predict(
     `pictures` is a picture, a folder, or a list of both. A picture that cannot be read does not
     stop the others: its answer carries the error. `sort_into` copies every answered picture into a
     folder per class, and one for "I don't know"; of tags into that of every class that is there, or
-    "none of them". Nothing is moved or overwritten. Raises ValueError for a bundle that cannot be
-    used and for a folder without pictures.
+    "none of them". `draw` is a folder for PNG files of the pictures with what was found in them, of
+    bundles whose answers lie there. Nothing is moved or overwritten. Raises ValueError for a bundle
+    that cannot be used and for a folder without pictures.
     """
     sources = expand(pictures, leave_out=sort_into)
     predictor = load(bundle, threads=engine_threads)
-    return list(stream(predictor, sources, top=top, sort_into=sort_into, batch=batch))
+    return list(stream(predictor, sources, top=top, sort_into=sort_into, draw=draw, batch=batch))
 
 
 def stream(
     predictor: Predictor,
-    sources: Iterable[Any],
+    sources: Sequence[Any],
     *,
     top: int,
     sort_into: str | os.PathLike[str] | None,
     batch: int,
+    draw: str | os.PathLike[str] | None = None,
 ) -> Iterator[Answer]:
     """The answers for single pictures, a batch at a time, so that a folder of any size fits."""
     folders = {UNKNOWN: UNKNOWN, NONE: NONE, **_folders(predictor.bundle.classes)}
-    for answer in predictor.stream(sources, top, batch):
+    for source, answer in zip(sources, predictor.stream(sources, top, batch)):
+        if draw is not None and answer.seen is not None:
+            picture = read_picture(source, background=predictor.bundle.preprocess.background)
+            drawn = answer.seen.drawn(picture, predictor.bundle.classes)
+            _save(drawn, Path(draw), Path(answer.name).stem)
         if sort_into is not None and not answer.error:
             said = (answer.label or UNKNOWN,) if answer.labels is None else answer.labels or (NONE,)
             for label in said:
@@ -92,6 +102,16 @@ def _folders(classes: Iterable[str]) -> dict[str, str]:
         taken.add(name.casefold())
         names[label] = name
     return names
+
+
+def _save(pixels: np.ndarray, folder: Path, name: str) -> None:
+    """Write a PNG into a folder; where its name is taken, under a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target, number = folder / f"{name}.png", 1
+    while target.exists():
+        number += 1
+        target = folder / f"{name}-{number}.png"
+    Image.fromarray(pixels).save(target)
 
 
 def _copy(picture: Path, folder: Path) -> None:

@@ -14,10 +14,13 @@ from torch import nn
 
 from hubel.data import Data
 from hubel.networks import create
-from hubel.runtime.names import bound, unknown
+from hubel.runtime.bundle import Bundle
+from hubel.runtime.names import bound
+from hubel.tasks.catalogue import OF_CLASSES, TASKS
 from hubel.tasks.classify import Classify
 from hubel.tasks.losses import LOSSES, Loss, class_weights
 from hubel.tasks.tags import Tags
+from hubel.tasks.task import Task
 from hubel.training.board import Board, require_tensorboard
 from hubel.training.checkpoint import seed_generators
 from hubel.training.fit import Trainer
@@ -103,7 +106,7 @@ def train(
     tensorboard: bool = False,
     **changes: Any,
 ) -> Run:
-    """Train a classifier and leave a run folder: recipe, results, checkpoints, bundle, report.
+    """Train on pictures and leave a run folder: recipe, results, checkpoints, bundle, report.
 
     `data`: a folder, file or name that `open_data` understands, or (training set, validation
     set) of your own with `classes`; None where `recipe` or the run names it. `network`: a name
@@ -259,30 +262,39 @@ def _trainer(
     say: Callable[[str], None] = lambda text: None,
 ) -> Trainer:
     """The network under the recipe's seed, or one's own, and all that trains it."""
-    if recipe.task not in TASKS:
-        raise unknown("task", recipe.task, TASKS)
     kind = TASKS[recipe.task]
-    task = kind(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
+    if issubclass(kind, Classify):
+        task: Task = kind(gathered.classes, recipe.seen, loss or bound("loss", LOSSES, recipe.loss))
+    else:
+        task = kind(gathered.classes, recipe.seen, head=recipe.head)
     if module is None:
         seed_generators(recipe.seed)
         count, channels = len(gathered.classes), recipe.seen.channels
         module = create(recipe.network, classes=count, channels=channels, **recipe.words)
+    same = _task_of(recipe.weights) == recipe.task  # then they have its head, too
+    whole = task.around(module) if same else module
     if recipe.weights:
         row = meant(recipe.weights)
         if row is not None and not place(row).is_file():
             say(f"Fetching {row.file} of {row.source} ({row.licence}) into {place(row).parent}")
-        report = processes.in_turn(lambda: load(module, weights_file(recipe.weights)))
+        report = processes.in_turn(lambda: load(whole, weights_file(recipe.weights)))
         say(f"Weights {recipe.weights}: {report}")
-    return Trainer(recipe, task, module, gathered.train, gathered.val, processes)
+    network = whole if same else task.around(module)
+    return Trainer(recipe, task, network, gathered.train, gathered.val, processes)
 
 
-TASKS: dict[str, type[Classify]] = {task.name: task for task in (Classify, Tags)}
+def _task_of(weights: str) -> str | None:
+    """The task of the run or bundle that weights come from."""
+    there = weights and meant(weights) is None and Path(weights).is_dir()
+    return Bundle.open(Path(weights)).task if there else None
 
 
 def _suited(recipe: Recipe, gathered: Gathered, asked: Words | None) -> Recipe:
     """The recipe for what the data are: its task, a loss that fits it, and the weights of the
     classes as numbers, from their names or counts. A loss that was `asked` for is not replaced.
     """
+    if recipe.task not in OF_CLASSES:
+        return recipe
     several = gathered.several
     recipe = recipe.replace(task=Tags.name if several else Classify.name)
     if several and recipe.loss["name"] != "binary":
@@ -322,7 +334,8 @@ def _freeze(trainer: Trainer, pace: Pace | None = None) -> None:
         steps = pace.steps(recipe.minutes * 60 * SPENT_TRAINING, trainer.loader.steps)
     several = processes.count > 1  # each has the GPU of its own number
     device = trainer.device.type if several else str(trainer.device)
-    words, spec = recipe.words, getattr(trainer.network, "spec", None)
+    network = getattr(trainer.network, "backbone", trainer.network)
+    words, spec = recipe.words, getattr(network, "spec", None)
     if spec is not None and spec.name == recipe.network:
         words = dict(spec.words)  # with those that came with the weights
     frozen = recipe.replace(

@@ -1,0 +1,13 @@
+"""The tasks by name."""
+
+from __future__ import annotations
+
+from hubel.tasks.classify import Classify
+from hubel.tasks.tags import Tags
+from hubel.tasks.task import Task
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Tags)}
+"""Name, as in a recipe and in a bundle -> page."""
+
+OF_CLASSES = ("classify", "tags")
+"""Those that tell the classes of whole pictures, and not where anything is in them."""

@@ -1,0 +1,147 @@
+"""Task: what a network is trained for, the only place that knows targets."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, ClassVar, Protocol
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hubel.data import Loader
+from hubel.data.types import each
+from hubel.ops.normalize import Normalize
+from hubel.pictures import Preprocess
+from hubel.runtime.decode.catalogue import Seen
+from hubel.tasks.views import Views, plain
+
+Judged = tuple[list[Any], list[float]]
+"""Of a validation: what is kept of each picture, and loss times pictures of each batch."""
+
+
+class Answers(Protocol):
+    """What a network answered for every validation picture; what its report is made from."""
+
+    names: tuple[str, ...]
+
+    @property
+    def score(self) -> str:
+        """The scores of record in words, for the summary of a run.
+
+        Those of tasks whose answer lies in the picture have besides: `told(classes)`, lines about
+        each class; `worst` (N,), all pictures, the worst first; `note(i)`, how picture i was
+        answered, in a few words; `tables(classes)`, (title, column names, rows) each; and
+        `plots(classes)`, (title, {curve: points (x, y)}, (x label, y label)) each.
+        """
+
+    def save(self, path: Any) -> Any:
+        """Write one .npz, whole or not at all."""
+
+    @classmethod
+    def load(cls, path: Any) -> Any:
+        """Read it back; ValueError where it is not of the kind."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: `classes` by name, how pictures are seen, and the words of its head.
+
+    A page of this room says what comes on top of a network (`around`), what is made small
+    (`criterion`), and what of an answer is kept and scored (`judged`, `outcome`); the answers
+    themselves are decoded in runtime/decode, as in use.
+    """
+
+    classes: tuple[str, ...]
+    preprocess: Preprocess
+    head: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+
+    name: ClassVar[str]
+    better: ClassVar[str]
+    """The score of which the highest makes the best checkpoint."""
+    scores: ClassVar[tuple[str, ...]]
+    """The columns of results.csv that are its scores, `val_loss` first."""
+    answers: ClassVar[type[Answers]]
+    """The kind of outcome that its validation gives."""
+    outputs: ClassVar[tuple[str, ...]] = ("logits",)
+    """What its network gives, in order: the names of the graph's outputs."""
+
+    def around(self, backbone: nn.Module) -> nn.Module:
+        """The network with neck and head: normalized pictures (N, C, H, W) -> a tensor, or a tuple
+        of them in the order of `outputs`.
+        """
+        return backbone
+
+    def model(self, network: nn.Module) -> nn.Module:
+        """Pictures (N, C, H, W) in 0..255 -> what the network gives for them, normalized."""
+        return nn.Sequential(OrderedDict(normalize=Normalize(self.preprocess), network=network))
+
+    def objective(self, model: nn.Module, pictures: Tensor, targets: Any) -> Tensor:
+        """The loss of a batch in training, a scalar."""
+        return self.criterion(model(pictures), targets, (pictures.shape[2], pictures.shape[3]))
+
+    def criterion(self, outputs: Any, targets: Any, size: tuple[int, int]) -> Tensor:
+        """The loss of what the network gave for pictures of `size` (H, W), the mean over them."""
+        raise NotImplementedError
+
+    def judged(self, outputs: Sequence[NDArray[Any]], dataset: Any, index: int) -> Any:
+        """What is kept of the answer for one picture: its outputs without N, and where it lies in
+        the data set that was validated.
+        """
+        raise NotImplementedError
+
+    def outcome(
+        self, names: Sequence[str], found: Sequence[Any], dataset: Any
+    ) -> tuple[Any, tuple[float, ...]]:
+        """All that was `judged`, in order -> the outcome and all scores but the loss."""
+        raise NotImplementedError
+
+    def truth(self, dataset: Any, index: int) -> Seen:
+        """What there is to be found in a picture of a data set, in its own pixels."""
+        raise NotImplementedError
+
+    def target(self, targets: Any, n: int, size: tuple[int, int]) -> Seen:
+        """The targets of picture n of a batch, whose pictures are of `size` (H, W)."""
+        raise NotImplementedError
+
+    def thresholds(self, outcome: Any) -> dict[str, float]:
+        """What the decoding is to be given in use, chosen on the validation pictures."""
+        return {}
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        model: nn.Module,
+        loader: Loader,
+        names: Sequence[str],
+        gather: Callable[[Any], list[Any]] = lambda mine: [mine],
+        views: Views = plain,
+    ) -> tuple[Any, dict[str, float]]:
+        """The answers for every picture of the loader, in its order, and their scores.
+
+        `gather` brings together those of several processes, each of which has its share. The
+        model's own mode and the generators are as before afterwards.
+        """
+        if views is not plain:
+            raise ValueError(f"views are for classes, not for the task {self.name}; leave them out")
+        training, place = model.training, next(model.parameters()).device
+        model.eval()
+        mine: Judged = ([], [])
+        for batch in loader.epoch(0):
+            targets = each(batch.targets, lambda tensor: tensor.to(place))
+            size = (batch.pictures.shape[2], batch.pictures.shape[3])
+            outputs = model(batch.pictures.to(place))
+            mine[1].append(float(self.criterion(outputs, targets, size)) * len(batch.pictures))
+            several = outputs if isinstance(outputs, tuple) else (outputs,)
+            arrays = [output.float().cpu().numpy() for output in several]
+            mine[0].extend(
+                self.judged([array[n] for array in arrays], loader.dataset, index)
+                for n, index in enumerate(batch.indices.tolist())
+            )
+        model.train(training)
+        found, losses = (list(chain(*lists)) for lists in zip(*gather(mine)))
+        outcome, scores = self.outcome(names, found, loader.dataset)
+        return outcome, dict(zip(self.scores, (sum(losses) / len(found), *scores)))

@@ -1,0 +1,121 @@
+"""Training where the answer lies in the picture: its data, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hubel.pictures import read_picture
+from hubel.report import write_scenes_report
+from hubel.report.scenes import Shown
+from hubel.runtime.predictor import Predictor, load
+from hubel.tasks.catalogue import TASKS
+from hubel.tasks.task import Task
+from hubel.training.fit import Trainer
+from hubel.training.run import Run
+
+DRAWN = 8
+"""So many pictures are shown, of the worst and of all."""
+EXAMPLES = 12
+
+
+def write_scenes(run: Run, trainer: Trainer, outcome: Any, **said: Any) -> None:
+    """Write report.html: the bundle answers for the pictures that are shown, as it does in use."""
+    spread = np.linspace(0, len(outcome.names) - 1, min(DRAWN, len(outcome.names))).round()
+    write_scenes_report(
+        run.report,
+        outcome=outcome,
+        scores=trainer.task.scores,
+        shown={
+            "Worst pictures": list(_shown(run, trainer, outcome, outcome.worst[:DRAWN])),
+            "Pictures and answers": list(_shown(run, trainer, outcome, spread.astype(int))),
+        },
+        examples=list(_examples(trainer)),
+        **said,
+    )
+
+
+def golden(dataset: Any, count: int) -> list[tuple[str, NDArray[np.uint8]]]:
+    """A few validation pictures as they are before preprocessing."""
+    chosen = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int)
+    return [(dataset.names[i], read_picture(dataset.source(int(i)))) for i in chosen]
+
+
+def _shown(run: Run, trainer: Trainer, outcome: Any, chosen: NDArray[Any]) -> Iterator[Shown]:
+    """Truth and answer drawn over pictures of the validation."""
+    predictor, dataset, task = load(run.bundle), trainer.val, trainer.task
+    for i in chosen.tolist():
+        source = dataset.source(i)
+        picture = read_picture(source, background=task.preprocess.background)
+        answer: Any = predictor.predict(picture)
+        seen = answer.seen
+        classes = task.classes
+        yield Shown(
+            outcome.names[i],
+            task.truth(dataset, i).drawn(picture, classes),
+            seen.drawn(picture, classes),
+            seen.told(classes),
+            outcome.note(i),
+        )
+
+
+def _examples(trainer: Trainer) -> Iterator[NDArray[np.uint8]]:
+    """The first training pictures as the network gets them, before normalization, with their
+    targets drawn.
+    """
+    task: Task = trainer.task
+    left = EXAMPLES
+    for batch in trainer.pictures.epoch(0):
+        pictures = batch.pictures.float().round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+        for n in range(min(left, len(pictures))):
+            drawn = task.target(batch.targets, n, (pictures.shape[1], pictures.shape[2]))
+            colour = np.ascontiguousarray(pictures[n].expand(-1, -1, 3).numpy())
+            yield drawn.drawn(colour, task.classes)
+        left -= len(pictures)
+        if left <= 0:
+            break
+
+
+@dataclass(frozen=True)
+class SceneScores:
+    """Scores of a bundle whose answers lie in the picture, on data; `told` has lines for people."""
+
+    bundle: str
+    data: str
+    split: str
+    pictures: int
+    scores: dict[str, float]
+    told: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """A few lines for people."""
+        lines = (f"{name:<10} {value:.4f}" for name, value in self.scores.items())
+        head = f"{self.pictures:,} pictures of {self.data} ({self.split})"
+        return "\n".join([head, *lines, "", *self.told])
+
+
+def score(predictor: Predictor, dataset: Any, where: str, split: str, batch: int) -> SceneScores:
+    """Score a bundle in its own engine on a data set of the kind that its task is trained on."""
+    bundle = predictor.bundle
+    task = TASKS[bundle.task](
+        bundle.classes, bundle.preprocess, head=bundle.network.get("head", {})
+    )
+    found = []
+    for start in range(0, len(dataset), batch):
+        indices = np.arange(start, min(start + batch, len(dataset)))
+        made = dataset.batch(0, 0, indices, ())
+        pictures = made.pictures.permute(0, 2, 3, 1)
+        colour = np.ascontiguousarray(pictures.expand(-1, -1, -1, 3).numpy())
+        outputs = predictor.outputs(colour, batch)
+        found += [
+            task.judged([array[n] for array in outputs], dataset, int(i))
+            for n, i in enumerate(indices)
+        ]
+    outcome, scores = task.outcome(dataset.names, found, dataset)
+    named = dict(zip(task.scores[1:], scores))
+    told = (outcome.score, *outcome.told(bundle.classes))
+    return SceneScores(str(bundle.folder), where, split, len(dataset), named, told)
