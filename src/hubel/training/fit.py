@@ -19,6 +19,7 @@ from hubel.training.device import device
 from hubel.training.features import Features, tail
 from hubel.training.mixing import MIXES, Mix
 from hubel.training.optimizers import OPTIMIZERS, freeze, groups
+from hubel.training.pace import measure
 from hubel.training.processes import ALONE, Agree, Processes, local_count, local_rank
 from hubel.training.progress import Quiet
 from hubel.training.recipe import Recipe
@@ -186,7 +187,11 @@ class Trainer:
         """Measure layouts, precisions and compilation, and go on with the fastest that agrees."""
         epochs = (self.loader.epoch(e) for e in itertools.count())
         batches = list(itertools.islice(itertools.chain.from_iterable(epochs), AGREEING))
-        steps = round(self.steps * work(self.recipe.sizes, max(self.recipe.seen.input_size)))
+        steps = self.steps
+        if self.recipe.minutes is not None and self.recipe.steps is None:
+            step = measure(self, seconds=1.0).step
+            steps = round(self.recipe.minutes * 60 / step)
+        steps = round(steps * work(self.recipe.sizes, max(self.recipe.seen.input_size)))
         found = tune(self.recipe, self.state, self.model, batches, steps)
         self.loader.seconds = dict.fromkeys(self.loader.seconds, 0.0)
         self.recipe = found.recipe

@@ -149,6 +149,7 @@ def tune(
             if not way.agrees(reference, noise):
                 said.append(_refusal(way, reference, noise))
         best = _fastest([way for way in ways if way.agrees(reference, noise)])
+        seconds, ratio = best.seconds, reference.seconds / best.seconds
         if SHARE * steps * best.seconds < compiling:
             said.append(f"compilation was not tried: it takes about {compiling:.0f} s, more than "
                         f"{SHARE:.0%} of this run")  # fmt: skip
@@ -169,12 +170,13 @@ def tune(
                 if not compiled.agrees(reference, noise):
                     said.append(_refusal(compiled, reference, noise))
                 elif gain > compiled.compiling and _fastest([best, compiled]) is compiled:
-                    best = compiled
+                    # The two were measured anew, side by side; the machine may be another's by now.
+                    ratio *= best.seconds / compiled.seconds
+                    best, seconds = compiled, compiled.seconds
     finally:
         checkpoint.set_generators(kept)
     spent = time.perf_counter() - began
-    ratio = reference.seconds / best.seconds
-    said.insert(0, f"tuned in {spent:.0f} s: {best} at {best.seconds:.3f} s a step, {ratio:.2f} "
+    said.insert(0, f"tuned in {spent:.0f} s: {best} at {seconds:.3f} s a step, {ratio:.2f} "
                    f"times as fast as {reference}")  # fmt: skip
     return Tuned(best.recipe, tuple(said), tuple(ways))
 
