@@ -17,9 +17,11 @@ RECIPE = Recipe(
     ),
     augment=(Shift(4), Mirror()),
     epochs=10,
-    batch=128,
-    optimizer={"name": "sgd", "lr": 0.2, "momentum": 0.9, "nesterov": True},
+    sizes=((0.5, 24),),
+    batch=64,
+    optimizer={"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True},
     decay=5e-4,
     schedule={"name": "triangle", "peak": 0.25},
     average=0.99,
+    tune=True,
 )

@@ -131,13 +131,14 @@ def _other_network(
         channels: Literal[1, 3] = 1 if spec.channels == 1 else 3
         middle, spread = (0.5,) * channels, (0.25,) * channels
         plain = replace(plain, channels=channels, mean=middle, std=spread)
-    recipe = recipe.replace(network=network, words=words, preprocess=plain)
+    # Whether pictures may grow is the affair of the network that the page was written for.
+    recipe = recipe.replace(network=network, words=words, preprocess=plain, sizes=())
     return _sized(recipe, (side, side))
 
 
 def _sized(recipe: Recipe, size: tuple[int, int]) -> Recipe:
-    """The recipe for pictures of that size: canvas, training crops and lengths in pixels
-    keep their proportions.
+    """The recipe for pictures of that size: canvas, training crops, the sides of early pictures
+    and lengths in pixels keep their proportions.
     """
     seen = recipe.seen
     canvas = round(max(size) * recipe.canvas / max(seen.size)) if recipe.canvas else None
@@ -153,4 +154,6 @@ def _sized(recipe: Recipe, size: tuple[int, int]) -> Recipe:
         return step
 
     steps = tuple(sized(step) for step in recipe.augment)
-    return recipe.replace(preprocess=replace(seen, size=size), canvas=canvas, augment=steps)
+    sizes = tuple((until, round(side * times)) for until, side in recipe.sizes)
+    seen = replace(seen, size=size)
+    return recipe.replace(preprocess=seen, canvas=canvas, augment=steps, sizes=sizes)
