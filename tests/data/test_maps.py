@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -209,7 +208,7 @@ def test_masks_of_objects_are_painted():
 
 @real
 def test_camvid_is_known(tmp_path):
-    data = open_scenes(os.path.join(DATA, "camvid"))
+    data = open_scenes(Path(DATA) / "camvid")
     assert data.classes[0] == "sky"
     assert data.classes[-1] == "bicyclist"
     assert len(data.classes) == 11
@@ -217,7 +216,7 @@ def test_camvid_is_known(tmp_path):
     scene = data.train.scenes[0]
     values = np.asarray(Image.open(scene.truth))
     assert np.array_equal(scene.map(), np.where(values == 11, IGNORED, values))
-    assert kind_of(os.path.join(DATA, "bccd")) == "objects"
-    assert kind_of(os.path.join(DATA, "nuclei")) == "masks"
-    assert kind_of(os.path.join(DATA, "hymenoptera")) == "classes"
+    assert kind_of(Path(DATA) / "bccd") == "objects"
+    assert kind_of(Path(DATA) / "nuclei") == "masks"
+    assert kind_of(Path(DATA) / "hymenoptera") == "classes"
     assert set(KINDS) == {"classes", "objects", "masks", "maps"}

@@ -60,8 +60,8 @@ class Frame:
         self._join(seen, objects.labels, gone)
 
     def paste(self, other: Frame, chosen: NDArray[np.bool_]) -> None:
-        """Copy objects of another frame over this one, or classes of a map: `chosen` (n,) says which
-        of its objects, or (256,) which of its classes.
+        """Copy objects of another frame over this one, or classes of a map: `chosen` (n,) of its
+        objects, or (256,) of its classes.
 
         By their masks; objects without masks come with all of their box. What is hidden by them so
         far that little is left is left out.
