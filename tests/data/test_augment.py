@@ -20,11 +20,16 @@ from hubel.data.augment import (
     Cut,
     Elastic,
     Erase,
+    Flip,
     Lighting,
     Mirror,
+    Mosaic,
+    Paste,
+    Place,
     RandAugment,
     Shift,
     TrivialAugment,
+    Turn,
     apply,
     from_dict,
     to_dict,
@@ -33,6 +38,7 @@ from hubel.data.draws import draws
 
 EVERY = (
     Mirror(),
+    Flip(),
     Cut((10, 12)),
     Shift(3, fill=7),
     Affine(rotate=20, scale=0.2, squeeze=0.1, shear=10, shift=0.1, fill="mean"),
@@ -62,7 +68,8 @@ def middle(step, n=6) -> np.ndarray:
 
 
 def test_every_step_is_tested():
-    assert {type(step) for step in EVERY} == set(STEPS.values())
+    moving = {Turn, Place, Mosaic, Paste}  # test_moving.py
+    assert {type(step) for step in EVERY} | moving == set(STEPS.values())
 
 
 @pytest.mark.parametrize("step", EVERY, ids=lambda step: type(step).__name__)

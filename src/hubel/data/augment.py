@@ -1,9 +1,10 @@
-"""Augmentation: each step turns pictures into others of the same class, by numbers it is given.
+"""Augmentation: each step turns pictures into others of the same content, by numbers it is given.
 
 A step is a small frozen value. It says how many uniform numbers it `draws` per picture, and is
 called with pictures (N, C, H, W), uint8 or floating point in 0..255, and these numbers
 u (N, draws), float64 in [0, 1). It has no randomness of its own, so what comes out is a function
-of (seed, epoch, index) alone. The whole batch is done at once.
+of (seed, epoch, index) alone. The whole batch is done at once. Where boxes, masks or class maps
+belong to the pictures, steps that say how these are moved take their place: moving.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor
 from hubel.data.colour import Brightness, Contrast, Lighting
 from hubel.data.draws import draws
 from hubel.data.geometry import Affine, Crop, Cut, Elastic, Erase, Mirror, Shift
+from hubel.data.moving import Flip, Mosaic, Paste, Place, Turn
 from hubel.data.policies import RandAugment, TrivialAugment
 from hubel.runtime.names import unknown
 
@@ -36,7 +38,7 @@ class Step(Protocol):
 STEPS: dict[str, Any] = {
     step.__name__.lower(): step
     for step in (
-        *(Mirror, Cut, Shift, Affine, Elastic, Crop, Erase),
+        *(Mirror, Flip, Turn, Cut, Shift, Affine, Elastic, Crop, Erase, Place, Mosaic, Paste),
         *(Brightness, Contrast, Lighting, TrivialAugment, RandAugment),
     )
 }
@@ -48,20 +50,34 @@ def apply(
 ) -> Tensor:
     """Pictures (N, C, H, W) of the given indices (N,) -> what this epoch makes of them.
 
+    Where `Crop` is the first step, they may be a list of uint8 (h, w, C) of any shapes. ValueError
+    for steps that need to know what lies where in the pictures.
+    """
+    for step, u in zip(steps, numbers(steps, seed, epoch, indices)):
+        if not callable(step):
+            name = type(step).__name__.lower()
+            rule = "it is for pictures with boxes, masks or class maps; use affine or crop here"
+            raise ValueError(f"augmentation {name}: {rule}")
+        pictures = step(pictures, u)
+    return pictures
+
+
+def numbers(steps: Sequence[Step], seed: int, epoch: int, indices: np.ndarray) -> list[np.ndarray]:
+    """What each step is given for the indices (N,): (N, step.draws).
+
     A step that says `alternate` gets the numbers of epoch 0 in even epochs, 1 minus them in odd
     ones.
-    Where `Crop` is the first step, they may be a list of uint8 (h, w, C) of any shapes.
     """
     u = draws(seed, epoch, indices, sum(step.draws for step in steps))
-    at = 0
+    found, at = [], 0
     for step in steps:
         own = u[:, at : at + step.draws]
         if getattr(step, "alternate", False):
             first = draws(seed, 0, indices, at + step.draws)[:, at:]
             own = 1 - first if epoch % 2 else first
-        pictures = step(pictures, own)
+        found.append(own)
         at += step.draws
-    return pictures
+    return found
 
 
 def to_dict(steps: Iterable[Step]) -> list[dict[str, Any]]:

@@ -86,9 +86,22 @@ def decode(
     A picture that cannot be used becomes a Finding; ValueError if none can be used.
     """
     way = preprocess.canvas(canvas) if canvas else preprocess
-    work = _Work(source, preprocess.whole(least) if least else way, workers)
+    return decode_by(source, preprocess.whole(least) if least else way, workers=workers, say=say)
+
+
+def decode_by(
+    source: Source,
+    way: Any,
+    *,
+    workers: int | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[Pictures, list[Finding]]:
+    """`decode` by any way from what a source has to uint8 (h, w, C), with `channels` and a
+    `to_dict()` that says all that shapes a pixel.
+    """
+    work = _Work(source, way, workers)
     if not len(source):
-        empty = np.empty((0, *(work.shape or (1, 1, preprocess.channels))), np.uint8)
+        empty = np.empty((0, *(work.shape or (1, 1, way.channels or 1))), np.uint8)
         return Pictures(empty, source.targets, source.names, source.classes), []
     path = cache_folder() / "decoded" / f"{work.key}.npy"
     arrays, errors, note = _kept(path, work, say)
@@ -109,13 +122,14 @@ class _Work:
     """What is decoded how, in threads."""
 
     source: Source
-    way: Preprocess | Whole
+    way: Any
     workers: int | None
 
     @property
     def shape(self) -> tuple[int, int, int] | None:
         """(H, W, C) where all pictures have one."""
-        return None if isinstance(self.way, Whole) else (*self.way.input_size, self.way.channels)
+        one = isinstance(self.way, Preprocess)
+        return (*self.way.input_size, self.way.channels) if one else None
 
     @property
     def key(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hubel.data.layout import SPLITS, WHOLE, Layout, Part
+from hubel.data.layout import SPLITS, WHOLE, Layout, Part, subfolders
 from hubel.data.types import Finding
 from hubel.pictures.read import SUFFIXES, list_pictures
 
@@ -16,7 +16,7 @@ def read_folders(root: Path) -> Layout:
 
     ValueError where there are no pictures, or no folders that say what they show.
     """
-    inner = _subfolders(root)
+    inner = subfolders(root)
     splits = [folder for folder in inner if folder.name.lower() in SPLITS]
     if splits and _are_parts(splits, inner):
         parts: dict[str, Part] = {}
@@ -29,7 +29,7 @@ def read_folders(root: Path) -> Layout:
         return Layout("a folder per class", parts, findings=findings)
     findings = []
     whole = _classes(root, root, findings)
-    if len(inner) == 1 and _subfolders(inner[0]):
+    if len(inner) == 1 and subfolders(inner[0]):
         return read_folders(inner[0])  # an archive's own folder around everything
     return Layout("a folder per class", {WHOLE: whole}, findings=findings)
 
@@ -40,13 +40,13 @@ def _are_parts(splits: list[Path], inner: list[Path]) -> bool:
     if "train" not in names:
         return len(splits) == len(inner)
     train = next(folder for folder in splits if SPLITS[folder.name.lower()] == "train")
-    return len(names) > 1 or len(inner) == 1 or bool(_subfolders(train))
+    return len(names) > 1 or len(inner) == 1 or bool(subfolders(train))
 
 
 def _classes(folder: Path, root: Path, findings: list[Finding]) -> Part:
     """The pictures of a folder's class folders; those beside the folders become findings."""
     part = Part()
-    for inner in _subfolders(folder):
+    for inner in subfolders(folder):
         found = list_pictures(inner)
         part.files += found
         part.labels += [inner.name] * len(found)
@@ -61,11 +61,7 @@ def _classes(folder: Path, root: Path, findings: list[Finding]) -> Part:
     if loose:
         example = loose[0].name
         raise ValueError(f"{folder}: pictures ({example}, ...) but no classes; {EXAMPLE}")
-    what = "no pictures in its folders" if _subfolders(folder) else "an empty folder"
-    if not _subfolders(folder) and any(folder.iterdir()):
+    what = "no pictures in its folders" if subfolders(folder) else "an empty folder"
+    if not subfolders(folder) and any(folder.iterdir()):
         what = "no pictures"
     raise ValueError(f"{folder}: {what}; {EXAMPLE}")
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))

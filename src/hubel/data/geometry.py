@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from hubel.data.colour import means
 from hubel.data.limits import check, check_fill, pair
+from hubel.data.placing import View
 
 Fill = float | str
 """What comes in from outside: a value in 0..255, or "mean", each picture's own mean colour."""
@@ -47,6 +48,10 @@ class Mirror:
             which = torch.from_numpy(np.flatnonzero(u[:, 0] < 0.5))
             out[which] = pictures[which].flip(3)
         return out
+
+    def moved(self, view: View, u: np.ndarray) -> View:
+        """See moving.py."""
+        return replace(view, mirrored=view.mirrored != (u[0] < 0.5))
 
 
 @dataclass(frozen=True)

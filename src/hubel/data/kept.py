@@ -14,7 +14,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from hubel.pictures import Preprocess, Whole
 from hubel.pictures.read import Readable
 from hubel.runtime.files import write_whole
 
@@ -51,7 +50,7 @@ class Ragged(Sequence[np.ndarray]):
 class Files(Sequence[np.ndarray]):
     """Pictures that are read and decoded anew every time: [i] and [indices] as of `Ragged`."""
 
-    def __init__(self, pictures: Sequence[Readable], way: Preprocess | Whole):
+    def __init__(self, pictures: Sequence[Readable], way: Any):
         self.way = way
         self.pictures = pictures
         if all(isinstance(picture, Path) for picture in pictures):

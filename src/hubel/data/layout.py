@@ -55,3 +55,8 @@ def in_order(labels: Iterable[str]) -> tuple[str, ...]:
     if all(name.isascii() and name.isdigit() for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in a folder that are not hidden, sorted."""
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))

@@ -6,6 +6,7 @@ import hashlib
 import os
 import unicodedata
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from hubel.data.layout import WHOLE, Layout, Part, in_order
 from hubel.data.parquet import read_parquet
 from hubel.data.table import is_table, read_table
 from hubel.data.types import Data, Source, class_counts, strata
+
+S = TypeVar("S", bound=Source)
 
 OTHER_TASKS = frozenset({"images", "masks", "labels", "annotations", "jpegimages", "imagesets"})
 """Folders that do not say what the pictures in them show."""
@@ -54,7 +57,10 @@ def open_data(
         found = f"only one class ({labels[0]})" if labels else "no pictures"
         raise ValueError(f"{where}: {found}; a classifier needs two or more; {EXAMPLE}")
     parts = {name: _source(part, classes, several) for name, part in layout.parts.items()}
-    train, val_, split = _train_and_val(parts, where, seed, val)
+    train, val_, split = train_and_val(parts, where, seed, val)
+    for part in parts:
+        if parts[part] is val_ and len(train):
+            _check_classes(where, part, train, val_)
     return Data(
         name=name,
         where=os.fspath(where),
@@ -117,19 +123,21 @@ def _source(part: Part, classes: tuple[str, ...], several: bool) -> Source:
     return Source(classes, part.names, targets, part.pictures, tuple(part.files))
 
 
-def _train_and_val(
-    parts: dict[str, Source], where: object, seed: int, val: float
-) -> tuple[Source, Source, str]:
+def _check_classes(where: object, part: str, train: Source, held: Source) -> None:
+    k = len(train.classes)
+    there = [class_counts(source.targets, k) > 0 for source in (held, train)]
+    alien = np.flatnonzero(there[0] & ~there[1])
+    if len(alien):
+        label = train.classes[alien[0]]
+        remedy = "add pictures of it to train or remove it"
+        raise ValueError(f"{where}: the class {label} is in {part} but not in train; {remedy}")
+
+
+def train_and_val(parts: dict[str, S], where: object, seed: int, val: float) -> tuple[S, S, str]:
+    """The part to train on, that to validate on, and in words how they were told apart."""
     given = next((name for name in ("val", "test") if name in parts and "train" in parts), None)
     if given:
         train, held = parts["train"], parts[given]
-        k = len(train.classes)
-        there = [class_counts(source.targets, k) > 0 for source in (held, train)]
-        alien = np.flatnonzero(there[0] & ~there[1])
-        if len(alien):
-            label = train.classes[alien[0]]
-            remedy = "add pictures of it to train or remove it"
-            raise ValueError(f"{where}: the class {label} is in {given} but not in train; {remedy}")
         words = "train and val as they are given"
         if given == "test":
             words = "train as given; val is the test part, because there is no validation part"

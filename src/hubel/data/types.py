@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from hubel.pictures.read import Readable
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+T = TypeVar("T")
+S = TypeVar("S", bound="Source")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Source:
     pictures: Sequence[Readable] = field(repr=False)
     files: tuple[Path, ...] = field(repr=False)
     """What the pictures are read from."""
+    says: str = field(default="", repr=False, kw_only=True)
+    """What makes them besides the files."""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -82,16 +87,16 @@ class Source:
         """What `read_picture` takes: a path, bytes or an array."""
         return self.pictures[i]
 
-    def take(self, indices: np.ndarray) -> Source:
+    def take(self: S, indices: np.ndarray) -> S:
         """Only these pictures, in this order."""
         names = [self.names[i] for i in indices.tolist()]
-        pictures = _Taken(self.pictures, indices)
-        return Source(self.classes, names, self.targets[indices], pictures, self.files)
+        pictures = Taken(self.pictures, indices)
+        return replace(self, names=names, targets=self.targets[indices], pictures=pictures)
 
     @cached_property
     def stamp(self) -> str:
         """32 hexadecimal digits that change with every change of the files: path, size or time."""
-        digest = hashlib.blake2b(digest_size=16)
+        digest = hashlib.blake2b(self.says.encode(), digest_size=16)
         for file in self.files:
             digest.update(f"{file.resolve()}\0{_size_and_time(file)}\0".encode("utf-8", "replace"))
         digest.update("\0".join(self.names).encode("utf-8", "replace"))
@@ -152,10 +157,10 @@ def strata(targets: np.ndarray) -> np.ndarray:
     return np.where(targets.any(axis=1), first, -1)
 
 
-class _Taken(Sequence[Readable]):
+class Taken(Sequence[T]):
     """Some elements of a sequence, by their indices."""
 
-    def __init__(self, whole: Sequence[Readable], indices: np.ndarray):
+    def __init__(self, whole: Sequence[T], indices: np.ndarray):
         self.whole, self.indices = whole, indices
 
     def __len__(self) -> int:

@@ -6,6 +6,7 @@ Source: Lin et al. 2014 (arXiv 1405.0312) and the data format page of the COCO d
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from hubel.data.types import Finding
 from hubel.runtime.files import write_whole
 
 KEYS = {"images", "annotations", "categories"}
+MASK = re.compile(rb'"segmentation"\s*:\s*[\[{]\s*[\["]')
 
 
 def coco_files(folder: Path) -> list[Path]:
@@ -32,6 +34,17 @@ def _is_coco(file: Path) -> bool:
     with file.open("rb") as opened:
         start = opened.read(1 << 16)
     return any(f'"{key}"'.encode() in start for key in KEYS) and start.lstrip()[:1] == b"{"
+
+
+def has_masks(file: Path) -> bool:
+    """Whether any object of a COCO file has outlines or run lengths, by a look at its text."""
+    rest = b""
+    with file.open("rb") as opened:
+        while block := opened.read(1 << 22):
+            if MASK.search(rest + block):
+                return True
+            rest = block[-64:]
+    return False
 
 
 def read_coco(files: Sequence[Path]) -> Scenes:

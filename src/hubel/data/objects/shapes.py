@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from hubel.data.objects.mask import Mask, box_of, encode
 from hubel.data.objects.types import Scene, Scenes, Thing, gathered
 
+KIND = "generated shapes"
 CLASSES = ("disc", "ring", "square", "star", "triangle")
 TRAIN, VAL = 400, 100
 SIDE = 128
@@ -27,7 +28,7 @@ def read_shapes(train: int = TRAIN, val: int = VAL, side: int = SIDE, seed: int 
     parts = {}
     for offset, (part, count) in enumerate((("train", train), ("val", val))):
         parts[part] = [_scene(f"{part}/{i:04}.png", (seed, offset, i), side) for i in range(count)]
-    return Scenes("generated shapes", CLASSES, parts)
+    return Scenes(KIND, CLASSES, parts)
 
 
 def _scene(name: str, seed: Sequence[int], side: int) -> Scene:

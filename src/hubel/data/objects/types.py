@@ -48,6 +48,11 @@ class Objects:
         return ~(self.crowd | self.difficult)
 
 
+NOTHING = Objects(
+    *(np.zeros((0, 4)), np.zeros(0, np.int64), (), np.zeros(0, bool), np.zeros(0, bool))
+)
+
+
 @dataclass(frozen=True)
 class Thing:
     """One object as a reader finds it; `box` in the pixels of `Objects`, `label` as text."""

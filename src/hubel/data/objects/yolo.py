@@ -4,6 +4,7 @@ object, in shares of the picture's sides; a line of more numbers is an outline.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,13 @@ def _is_yolo(file: Path) -> bool:
         line.partition(":")[0].strip() for line in file.read_text("utf-8", "replace").split("\n")
     }
     return "names" in keys and bool(keys & {"train", "val"})
+
+
+def has_masks(file: Path) -> bool:
+    """Whether one of the first texts near a data.yaml has outlines."""
+    texts = itertools.islice(file.parent.rglob("labels/**/*.txt"), 50)
+    lines = (line for text in texts for line in text.read_text("utf-8", "replace").split("\n"))
+    return any(len(line.split()) > 5 for line in lines)
 
 
 def read_yolo(file: Path) -> Scenes:
