@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hubel.runtime.files import write_whole
 
 # What numpy raises for a file that is no .npz, lacks an array, or holds another kind of them.
-_NO_OUTCOME = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, BadZipFile)
+NO_OUTCOME = (ValueError, OSError, EOFError, KeyError, TypeError, AttributeError, BadZipFile)
 
 
 class NotNumbers(ValueError):
@@ -58,7 +58,7 @@ class Stored:
                 )
         except FileNotFoundError:
             raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
-        except _NO_OUTCOME as error:
+        except NO_OUTCOME as error:
             raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
 
 
