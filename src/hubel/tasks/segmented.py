@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hubel.runtime.decode.segment import IGNORED
-from hubel.runtime.files import write_whole
-from hubel.tasks.outcome import NO_OUTCOME
+from hubel.tasks.outcome import Stored
 
 MISTAKEN = 12
 NEAR = 0.0075
@@ -104,7 +101,7 @@ def _each(bits: NDArray[np.uint64], classes: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, eq=False)
-class Segmented:
+class Segmented(Stored):
     """The answers for N pictures whose every pixel has one of K classes.
 
     `names`: the file of every picture. `confusions`: int64 (N, K, K), pixels by truth and answer.
@@ -223,29 +220,6 @@ class Segmented:
         known = [(iou, name) for iou, name in zip(self.per_class, classes) if not np.isnan(iou)]
         wide = max((len(name) for _, name in known), default=0)
         return [f"{name:{wide}}  IoU {iou:.2%}" for iou, name in sorted(known)]
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write one compressed .npz, whole or not at all."""
-        return write_whole(
-            path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, np.str_),
-                confusions=self.confusions,
-                boundaries=self.boundaries,
-            ),
-        )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Any:
-        """Read what `save` wrote. No pickle: nothing in the file is run."""
-        try:
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return cls(tuple(file["names"].tolist()), file["confusions"], file["boundaries"])
-        except FileNotFoundError:
-            raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
-        except NO_OUTCOME as error:
-            raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
 
 
 def ious(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
