@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hubel.runtime.decode.segment import IGNORED
 from hubel.runtime.names import unknown
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -70,6 +71,17 @@ def binary(
     if weights is not None:
         yes = logits.new_tensor(weights) * yes
     return (q * yes + (1 - q) * no).mean()
+
+
+def pixels(logits: Tensor, targets: Tensor, *, weights: Weights = None) -> Tensor:
+    """sum over pixels of -w_t log softmax(logits)_t / sum of w_t: logits (N, K, H, W) and class
+    numbers (N, H, W), of which IGNORED counts for nothing.
+    """
+    known = torch.bincount(targets.flatten(), minlength=IGNORED + 1)[: logits.shape[1]]
+    w = logits.new_tensor(weights) if weights is not None else None
+    total = F.cross_entropy(logits, targets, w, ignore_index=IGNORED, reduction="sum")
+    count = known.sum() if w is None else (w * known).sum()
+    return total / count.clamp(min=1)
 
 
 def maximum_a_posteriori(logits: Tensor, targets: Tensor, *, j: float = 1.0) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,42 +25,37 @@ class NotNumbers(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """Answers that are kept as arrays in one file."""
+    """Answers that are kept in one file: `names`, and any number of fields that are arrays."""
 
     names: tuple[str, ...]
-    truths: NDArray[Any]
-    probabilities: NDArray[np.float32]
-    losses: NDArray[np.float32]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one compressed .npz, whole or not at all."""
-        return write_whole(
-            path,
-            lambda file: np.savez_compressed(
-                file,
-                names=np.array(self.names, np.str_),
-                truths=self.truths,
-                probabilities=self.probabilities,
-                losses=self.losses,
-            ),
-        )
+        arrays = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        arrays["names"] = np.array(self.names, np.str_)
+        return write_whole(path, lambda file: np.savez_compressed(file, **arrays))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Any:
         """Read what `save` wrote. No pickle: nothing in the file is run."""
+        arrays = arrays_of(path)
         try:
-            # numpy leaves a file that it opened itself open where it is no .npz.
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return cls(
-                    tuple(file["names"].tolist()),
-                    file["truths"],
-                    file["probabilities"],
-                    file["losses"],
-                )
-        except FileNotFoundError:
-            raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
+            kept: dict[str, Any] = {f.name: arrays[f.name] for f in dataclasses.fields(cls)}
+            return cls(**kept | {"names": tuple(kept["names"].tolist())})
         except _NO_OUTCOME as error:
             raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
+
+
+def arrays_of(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """The arrays of an outcome's file by name; ValueError where it is none."""
+    try:
+        # numpy leaves a file that it opened itself open where it is no .npz.
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
+    except _NO_OUTCOME as error:
+        raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from hubel.runtime.decode import localize, segment
 from hubel.runtime.decode.classify import softmax
 from hubel.runtime.decode.tags import sigmoid
 
@@ -46,5 +47,7 @@ class Decoder:
 DECODERS = {
     "classify": Decoder(("logits",), probabilities=softmax),
     "tags": Decoder(("logits",), probabilities=sigmoid),
+    "localize": Decoder(("logits", "box"), decode=localize.decode),
+    "segment": Decoder(("scores",), decode=segment.decode),
 }
 """Task -> how it is decoded."""

@@ -1,0 +1,90 @@
+"""Answers drawn over the picture they were found in."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Colour = tuple[int, int, int]
+
+READABLE = 360
+"""Pixels that the shorter side of a drawing has at least, or nearly so."""
+
+
+def colour(k: int) -> Colour:
+    """The colour of class k: hues a golden section of the circle apart, so that any first few of
+    them are far from each other.
+    """
+    r, g, b = colorsys.hsv_to_rgb((0.58 + k * 0.618034) % 1, 0.75, 1.0)
+    return round(255 * r), round(255 * g), round(255 * b)
+
+
+def draw_boxes(
+    picture: NDArray[np.uint8],
+    boxes: NDArray[np.floating],
+    labels: Sequence[int],
+    texts: Sequence[str],
+) -> NDArray[np.uint8]:
+    """Boxes (n, 4) in pixels over a picture (h, w, 3), each in the colour of its class and with a
+    text at its upper edge; gives a new picture, a small one enlarged so that it can be read.
+    """
+    image = Image.fromarray(picture).convert("RGB")
+    times = max(1, round(READABLE / min(image.size)))
+    image = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+    pen = ImageDraw.Draw(image)
+    side = min(image.size)
+    line, font = max(1, side // 200), ImageFont.load_default(max(9, side // 34))
+    boxes = boxes * times
+    for (x1, y1, x2, y2), k in zip(boxes.tolist(), labels):
+        # Pillow's coordinates name pixels, ours their corners.
+        pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour(k), width=line)
+    for (x1, y1, _, _), k, text in zip(boxes.tolist(), labels, texts):
+        _, top, wide, tall = pen.textbbox((0, 0), text, font)
+        y = y1 - tall if y1 >= tall else y1
+        x = max(0.0, min(x1, image.width - wide))
+        pen.rectangle((x, y + top - 1, x + wide, y + tall), fill=colour(k))
+        pen.text((x, y), text, (0, 0, 0), font)
+    return np.asarray(image)
+
+
+def draw_map(
+    picture: NDArray[np.uint8], numbers: NDArray[np.uint8], classes: Sequence[str]
+) -> NDArray[np.uint8]:
+    """The classes of all pixels (h, w) as colours over their picture (h, w, 3), with names within
+    them where there is room; pixels beyond the classes stay as they are.
+    """
+    colours = np.array([colour(k) for k in range(len(classes))], np.uint8)
+    known = numbers < len(classes)
+    drawn = picture.copy()
+    drawn[known] = picture[known] // 2 + colours[numbers[known]] // 2
+    image = Image.fromarray(drawn)
+    times = max(1, round(READABLE / min(image.size)))
+    image = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(max(9, min(image.size) // 30))
+    for k in np.unique(numbers[known]).tolist():
+        x, y, room = middle(numbers == k)
+        left, top, right, bottom = pen.textbbox((x * times, y * times), classes[k], font, "mm")
+        if room * times * 2 >= bottom - top:
+            pen.rectangle((left - 2, top - 1, right + 2, bottom + 1), fill=colour(k))
+            pen.text((x * times, y * times), classes[k], (0, 0, 0), font, "mm")
+    return np.asarray(image)
+
+
+def middle(mask: NDArray[np.bool_]) -> tuple[float, float, int]:
+    """A place x, y deep within a mask (h, w), and about how far it is from the edge, in pixels."""
+    step = max(1, min(mask.shape) // 96)
+    left = mask[::step, ::step].copy()
+    deepest, rounds = left, 0
+    while left.any():
+        deepest, rounds = left, rounds + 1
+        left = np.pad(left, 1)
+        left = (
+            left[1:-1, 1:-1] & left[:-2, 1:-1] & left[2:, 1:-1] & left[1:-1, :-2] & left[1:-1, 2:]
+        )
+    ys, xs = np.nonzero(deepest)
+    nearest = np.argmin((ys - np.median(ys)) ** 2 + (xs - np.median(xs)) ** 2)
+    return float(xs[nearest] * step), float(ys[nearest] * step), rounds * step
