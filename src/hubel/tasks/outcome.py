@@ -47,19 +47,24 @@ class Stored:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Any:
         """Read what `save` wrote. No pickle: nothing in the file is run."""
+        arrays = arrays_of(path)
         try:
-            # numpy leaves a file that it opened itself open where it is no .npz.
-            with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return cls(
-                    tuple(file["names"].tolist()),
-                    file["truths"],
-                    file["probabilities"],
-                    file["losses"],
-                )
-        except FileNotFoundError:
-            raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
-        except _NO_OUTCOME as error:
+            kept = [arrays[what] for what in ("truths", "probabilities", "losses")]
+            return cls(tuple(arrays["names"].tolist()), *kept)
+        except (KeyError, ValueError, TypeError) as error:
             raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
+
+
+def arrays_of(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
+    """The arrays of an outcome's file by name; ValueError where it is none."""
+    try:
+        # numpy leaves a file that it opened itself open where it is no .npz.
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return dict(file)
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
+    except _NO_OUTCOME as error:
+        raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
