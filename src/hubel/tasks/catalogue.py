@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hubel.tasks.classify import Classify
+from hubel.tasks.detect import Detect
 from hubel.tasks.tags import Tags
 from hubel.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Tags)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Tags, Detect)}
 """Name, as in a recipe and in a bundle -> page."""
 
 OF_CLASSES = ("classify", "tags")

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hubel.networks import Network
 from hubel.ops.boxes import ciou
-from hubel.runtime.decode.detect import decode
+from hubel.runtime.decode.detect import OUTPUTS, decode
 from hubel.runtime.decode.found import Found
 from hubel.runtime.names import bound
 from hubel.tasks.assign import assign
@@ -40,7 +40,7 @@ class Detect(Task):
     better = "val_map50"
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_map50", "val_map")
     answers: ClassVar[Any] = Detected
-    outputs: ClassVar[tuple[str, ...]] = ("boxes", "objectness", "classes")
+    outputs: ClassVar[tuple[str, ...]] = OUTPUTS
 
     def around(self, backbone: nn.Module) -> Detector:
         """Normalized pictures -> boxes (N, A, 4) in pixels of the input, logits of objectness

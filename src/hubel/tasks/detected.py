@@ -23,7 +23,8 @@ from hubel.tasks.precision import SIZES, Precision, average_precision
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 """Title, names of the columns, rows."""
-Plot = tuple[str, dict[str, Sequence[tuple[float, float]]], tuple[str, str]]
+Curves = dict[str, Sequence[tuple[float, float]]]
+Plot = tuple[str, Curves, str]
 """Title, curves by name, what stands along the axes."""
 POINTS = 200
 """Of a curve that is drawn."""
@@ -83,12 +84,13 @@ class Detected:
         return f"mAP@0.5 {self.precision.at_half:.2%}, COCO's mAP {self.precision.mean:.2%}"
 
     def told(self, classes: Sequence[str]) -> list[str]:
-        """A line for each class."""
-        return [
-            f"{name}: AP@0.5 {self.precision.table[0, k, 0]:.2%}"
-            for k, name in enumerate(classes)
-            if not np.isnan(self.precision.table[0, k, 0])
+        """A line for each class, and one about the threshold."""
+        ap = self.precision.table[0, :, 0]
+        lines = [
+            f"{name}: AP@0.5 {ap[k]:.2%}" for k, name in enumerate(classes) if not np.isnan(ap[k])
         ]
+        held = f"F1 {self.held:.2%} where the other half of the pictures chose it"
+        return [*lines, f"objects from a score of {self.threshold:.2f} on: {held}"]
 
     @cached_property
     def _faults(self) -> NDArray[np.int64]:
@@ -157,19 +159,22 @@ class Detected:
             values[at].tolist()
             for values in (curve.scores, curve.precision, curve.recall, curve.f1)
         )
-        by_score = {
+        by_score: Curves = {
             "precision": list(zip(scores, precision)),
             "recall": list(zip(scores, recall)),
             "F1": list(zip(scores, f1)),
         }
         return [
-            ("Precision, recall and F1 by threshold", by_score, ("score", "")),
-            ("Precision by recall", {"all": list(zip(recall, precision))}, ("recall", "precision")),
+            ("Precision, recall and F1 from a score on", by_score, "scores"),
+            ("Precision by recall", {"all": list(zip(recall, precision))}, ""),
         ]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one compressed .npz, whole or not at all; masks as run lengths."""
-        arrays: Arrays = {"names": np.array(self.names, np.str_), "classes": np.array(self.classes)}
+        arrays: dict[str, Any] = {
+            "names": np.array(self.names, np.str_),
+            "classes": np.array(self.classes),
+        }
         for what, things, fields in (
             ("found", self.found, FOUND),
             ("truths", self.truths, TRUTHS),
@@ -190,8 +195,8 @@ class Detected:
         arrays = arrays_of(path)
         try:
             found = [
-                Found(*values, None if masks is None else _stacked(masks))
-                for values, masks in _split(arrays, "found", FOUND)
+                Found(boxes, scores, labels, None if masks is None else _stacked(masks))
+                for (boxes, scores, labels), masks in _split(arrays, "found", FOUND)
             ]
             truths = [
                 Objects(boxes, labels, masks or (None,) * len(labels), crowd, difficult)

@@ -40,6 +40,9 @@ class Decoupled(nn.Module):
         self.where, self.what = branch(), branch()
         self.box, self.objectness = Conv2d(width, 4, 1), Conv2d(width, 1, 1)
         self.classes = Conv2d(width, classes, 1)
+        for layer in (self.box, self.objectness, self.classes):
+            nn.init.normal_(layer.weight, std=0.01)
+        nn.init.constant_(self.objectness.get_parameter("bias"), -math.log((1 - RARE) / RARE))
 
     def forward(self, x: Tensor) -> Tensor:
         """Boxes as the network says them, objectness, classes: side by side."""
@@ -96,12 +99,7 @@ def pyramid(
     backbone: Network, classes: int, *, width: int = 96, depth: int = 2, act: str = "silu"
 ) -> Detector:
     """The one-stage detector: a pyramid of `width` channels, branches of `depth` convolutions."""
-    made = Detector(backbone, classes, width=width, depth=depth, act=act)
-    for head in made.heads.values():
-        for layer in (head.box, head.objectness, head.classes):
-            nn.init.normal_(layer.weight, std=0.01)
-        nn.init.constant_(head.objectness.bias, -math.log((1 - RARE) / RARE))
-    return made
+    return Detector(backbone, classes, width=width, depth=depth, act=act)
 
 
 HEADS: dict[str, Callable[..., Detector]] = {"pyramid": pyramid}

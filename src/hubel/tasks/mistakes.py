@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +49,10 @@ class Mistakes:
     def of(self, pictures: NDArray[np.int64]) -> Mistakes:
         """Only those of some pictures."""
         mine, there = np.isin(self.pictures, pictures), np.isin(self.there_pictures, pictures)
-        return Mistakes(
-            *(x[mine] for x in (self.pictures, self.scores, self.labels, self.kinds)),
-            *(x[there] for x in (self.there_pictures, self.there_labels, self.there_areas)),
-            self.surest[there],
-        )
+        answers = (self.pictures, self.scores, self.labels, self.kinds)
+        objects = (self.there_pictures, self.there_labels, self.there_areas, self.surest)
+        parts: list[NDArray[Any]] = [x[mine] for x in answers]
+        return Mistakes(*parts, *(x[there] for x in objects))
 
     def curve(self) -> Curve:
         """Precision and recall for every score that an answer has, the highest first."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from hubel.runtime.decode import detect
 from hubel.runtime.decode.classify import softmax
 from hubel.runtime.decode.tags import sigmoid
 
@@ -46,5 +47,6 @@ class Decoder:
 DECODERS = {
     "classify": Decoder(("logits",), probabilities=softmax),
     "tags": Decoder(("logits",), probabilities=sigmoid),
+    "detect": Decoder(detect.OUTPUTS, decode=detect.decode, settings=("least",)),
 }
 """Task -> how it is decoded."""

@@ -13,6 +13,9 @@ from hubel.runtime.decode.boxes import areas, suppress
 from hubel.runtime.decode.found import Found
 from hubel.runtime.decode.tags import sigmoid
 
+OUTPUTS = ("boxes", "objectness", "classes")
+"""What a detector's graph gives."""
+
 LEAST = 0.01
 """From this score on an object is listed. A user wants a higher one, average precision needs all
 that may be right.
@@ -27,7 +30,7 @@ def decode(
     outputs: Sequence[NDArray[Any]],
     preprocess: Preprocess,
     size: tuple[int, ...],
-    count: int = 0,
+    count: int,
     *,
     least: float = LEAST,
     limit: float = LIMIT,
@@ -36,9 +39,9 @@ def decode(
     """What a detector gave for one picture of `size` (height, width) -> the objects in it.
 
     `outputs` are boxes (A, 4) in pixels of the network's input, objectness logits (A,) and class
-    logits (A, K) of its A cells. The score of a class is P(object) P(class | object). Boxes are
-    brought back into the picture and cut at its border. Raises ValueError where a logit is NaN or
-    infinite.
+    logits (A, `count`) of its A cells. The score of a class is P(object)
+    P(class | object). Boxes are brought back into the picture and cut at its border. Raises
+    ValueError where a logit is NaN or infinite.
     """
     boxes, objectness, classes = outputs[:3]
     scores = sigmoid(objectness)[:, None] * sigmoid(classes)  # (A, K)
