@@ -10,7 +10,8 @@ import pytest
 
 from hubel.data.objects import Mask, Objects, encode, open_objects
 from hubel.data.objects.mask import packed
-from hubel.tasks.precision import Found, average_precision
+from hubel.runtime.decode.found import Found
+from hubel.tasks.precision import average_precision
 
 COCO = pytest.importorskip("pycocotools.coco")
 EVAL = pytest.importorskip("pycocotools.cocoeval")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from hubel.tasks.classify import Classify
+from hubel.tasks.detect import Detect
 from hubel.tasks.localize import Localize
 from hubel.tasks.segment import Segment
 from hubel.tasks.tags import Tags
 from hubel.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classify, Tags, Localize, Segment)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Classify, Tags, Localize, Detect, Segment)
+}
 """Name, as in a recipe and in a bundle -> page."""
 
 OF_CLASSES = ("classify", "tags")

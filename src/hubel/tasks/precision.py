@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hubel.data.objects.mask import box_of
 from hubel.data.objects.types import Objects
 from hubel.runtime.decode.boxes import areas, overlaps
+from hubel.runtime.decode.found import Found
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -27,18 +28,6 @@ SIZES = {
     "large": (96.0**2, 1e10),
 }
 """Areas in pixels, of the mask where there is one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What a network found in one picture: boxes (n, 4) in its pixels, scores (n,), labels (n,),
-    and, of instances, masks bool (n, H, W).
-    """
-
-    boxes: NDArray[np.floating]
-    scores: NDArray[np.floating]
-    labels: NDArray[np.int64]
-    masks: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from hubel.runtime.decode import localize, segment
+from hubel.runtime.decode import detect, localize, segment
 from hubel.runtime.decode.classify import softmax
 from hubel.runtime.decode.tags import sigmoid
 
@@ -49,5 +49,6 @@ DECODERS = {
     "tags": Decoder(("logits",), probabilities=sigmoid),
     "localize": Decoder(("logits", "box"), decode=localize.decode),
     "segment": Decoder(("scores",), decode=segment.decode),
+    "detect": Decoder(detect.OUTPUTS, decode=detect.decode, settings=("least",)),
 }
 """Task -> how it is decoded."""

@@ -1,0 +1,102 @@
+"""Detect: every object of a picture, with its box and its class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hubel.networks import Network
+from hubel.ops.boxes import ciou
+from hubel.runtime.decode.detect import OUTPUTS, decode
+from hubel.runtime.decode.found import Found
+from hubel.runtime.names import bound
+from hubel.tasks.assign import assign
+from hubel.tasks.detected import Detected
+from hubel.tasks.detector import HEADS, Detector, Outputs
+from hubel.tasks.outcome import NotNumbers
+from hubel.tasks.task import Task
+
+BOX = 5.0
+"""Weight of the boxes' loss beside those of objectness and classes."""
+
+
+@dataclass(frozen=True)
+class Detect(Task):
+    """The task of finding every object of `classes`: a one-stage detector without anchors.
+
+    Targets are `data.scenes.Targets`. The scores are `val_loss`, `val_map50` (mAP at an IoU of 0.5)
+    and `val_map` (COCO's, over IoUs from 0.5 to 0.95). `head` names the detector that is put on top
+    of the network: {"name": "pyramid", "width": 96, "depth": 2, "act": "silu"}.
+    """
+
+    name = "detect"
+    better = "val_map50"
+    scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_map50", "val_map")
+    answers: ClassVar[Any] = Detected
+    outputs: ClassVar[tuple[str, ...]] = OUTPUTS
+
+    def around(self, backbone: nn.Module) -> Detector:
+        """Normalized pictures -> boxes (N, A, 4) in pixels of the input, logits of objectness
+        (N, A) and of classes (N, A, K).
+        """
+        if not isinstance(backbone, Network):
+            raise ValueError(
+                f"a {type(backbone).__name__} under the task {self.name}: it needs a network of "
+                "`hubel networks`, or a Spec of one's own, which gives its maps by stride"
+            )
+        backbone.head, backbone.aux = nn.Sequential(), nn.ModuleDict()
+        make = bound("head", HEADS, {"name": "pyramid", **self.head})
+        return make(backbone, len(self.classes))
+
+    def criterion(self, outputs: Outputs, targets: Any, size: tuple[int, int]) -> Tensor:
+        """BOX (1 - CIoU) + cross-entropy of objectness with the quality of each cell + that of the
+        classes, where boxes and classes count by the cells' quality; each over its sum.
+        """
+        boxes, objectness, classes = outputs
+        chances = objectness.sigmoid()[..., None] * classes.sigmoid()
+        found = assign(boxes, chances, targets.pictures, targets.boxes, targets.labels)
+        pictures, cells, objects, quality = found
+        total = quality.sum().clamp(min=1)
+        wanted = torch.zeros_like(objectness)
+        wanted[pictures, cells] = quality
+        is_there = F.binary_cross_entropy_with_logits(objectness, wanted, reduction="sum")
+        where = quality * (1 - ciou(boxes[pictures, cells], targets.boxes[objects]))
+        label = F.one_hot(targets.labels[objects], len(self.classes)).to(classes)
+        what = F.binary_cross_entropy_with_logits(classes[pictures, cells], label, reduction="none")
+        return (BOX * where.sum() + is_there + (quality[:, None] * what).sum()) / total
+
+    def judged(self, outputs: Sequence[NDArray[Any]], dataset: Any, index: int) -> Found:
+        """The objects found in one picture, in its own pixels."""
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise NotNumbers("boxes or logits that are not numbers: the network is broken")
+        return decode(outputs, self.preprocess, dataset.size(index), len(self.classes))
+
+    def outcome(
+        self, names: Sequence[str], found: Sequence[Found], dataset: Any
+    ) -> tuple[Detected, tuple[float, ...]]:
+        """The outcome, and mAP at 0.5 and over all IoUs."""
+        truths = tuple(dataset.truth(i) for i in range(len(found)))
+        made = Detected(tuple(names), len(self.classes), tuple(found), truths)
+        return made, (made.precision.at_half, made.precision.mean)
+
+    def truth(self, dataset: Any, index: int) -> Found:
+        """The objects that are there, in the pixels of their picture."""
+        truth = dataset.truth(index)
+        return Found(truth.boxes, np.ones(len(truth)), truth.labels)
+
+    def target(self, targets: Any, n: int, size: tuple[int, int]) -> Found:
+        """The objects that picture n of a batch is trained on."""
+        mine = targets.pictures == n
+        boxes, labels = targets.boxes[mine].numpy(), targets.labels[mine].numpy()
+        return Found(boxes, np.ones(len(labels)), labels)
+
+    def thresholds(self, outcome: Detected) -> dict[str, float]:
+        """The score from which on an object is told."""
+        return {"least": round(outcome.threshold, 4)}
