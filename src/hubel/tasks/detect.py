@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hubel.networks import Network
 from hubel.ops.boxes import ciou
 from hubel.runtime.decode.detect import OUTPUTS, decode
 from hubel.runtime.decode.found import Found
@@ -21,7 +20,7 @@ from hubel.tasks.assign import assign
 from hubel.tasks.detected import Detected
 from hubel.tasks.detector import HEADS, Detector, Outputs
 from hubel.tasks.outcome import NotNumbers
-from hubel.tasks.task import Task
+from hubel.tasks.task import Task, bare
 
 BOX = 5.0
 """Weight of the boxes' loss beside those of objectness and classes."""
@@ -37,6 +36,7 @@ class Detect(Task):
     """
 
     name = "detect"
+    data = "objects"
     better = "val_map50"
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_map50", "val_map")
     answers: ClassVar[Any] = Detected
@@ -46,14 +46,8 @@ class Detect(Task):
         """Normalized pictures -> boxes (N, A, 4) in pixels of the input, logits of objectness
         (N, A) and of classes (N, A, K).
         """
-        if not isinstance(backbone, Network):
-            raise ValueError(
-                f"a {type(backbone).__name__} under the task {self.name}: it needs a network of "
-                "`hubel networks`, or a Spec of one's own, which gives its maps by stride"
-            )
-        backbone.head, backbone.aux = nn.Sequential(), nn.ModuleDict()
         make = bound("head", HEADS, {"name": "pyramid", **self.head})
-        return make(backbone, len(self.classes))
+        return make(bare(backbone, self.name), len(self.classes))
 
     def criterion(self, outputs: Outputs, targets: Any, size: tuple[int, int]) -> Tensor:
         """BOX (1 - CIoU) + cross-entropy of objectness with the quality of each cell + that of the

@@ -19,8 +19,7 @@ from hubel.runtime.decode import boxes
 from hubel.runtime.decode.localize import Located, decode
 from hubel.runtime.names import bound, unknown
 from hubel.tasks.located import Localized
-from hubel.tasks.segment import bare
-from hubel.tasks.task import Task
+from hubel.tasks.task import Task, bare
 
 BOX = 5.0
 """How much the box counts in the loss beside the class."""
@@ -90,6 +89,7 @@ class Localize(Task):
     """
 
     name = "localize"
+    data = "objects"
     better = "val_iou"
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_iou", "val_top1")
     answers: ClassVar[Any] = Localized

@@ -16,7 +16,7 @@ from hubel.runtime.names import bound
 from hubel.tasks.decoders import HEADS, Segmenter
 from hubel.tasks.losses import class_weights, pixels
 from hubel.tasks.segmented import Counts, Segmented, count
-from hubel.tasks.task import Task
+from hubel.tasks.task import Task, bare
 
 OUTPUT_STRIDE = 8
 """Of the network under the dilated head. Chen et al. 2017 (arXiv 1706.05587), section 3.1."""
@@ -33,6 +33,7 @@ class Segment(Task):
     """
 
     name = "segment"
+    data = "maps"
     better = "val_miou"
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_miou", "val_accuracy", "val_boundary_f1")
     answers: ClassVar[Any] = Segmented
@@ -81,17 +82,6 @@ class Segment(Task):
     def target(self, targets: Tensor, n: int, size: tuple[int, int]) -> ClassMap:
         """The map of picture n of a batch."""
         return ClassMap(targets[n].byte().numpy())
-
-
-def bare(backbone: nn.Module, task: str) -> Network:
-    """The network without its classifiers, changed in place; ValueError for a module that does not
-    give maps.
-    """
-    if not isinstance(backbone, Network):
-        name = type(backbone).__name__
-        raise ValueError(f"{name} under the task {task}: it is for networks of `hubel networks`")
-    backbone.head, backbone.aux = nn.Sequential(), nn.ModuleDict()
-    return backbone
 
 
 def finer(network: Network, stride: int) -> Network:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hubel.data import Loader
 from hubel.data.types import each
+from hubel.networks import Network
 from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.runtime.decode.catalogue import Seen
@@ -60,6 +61,10 @@ class Task:
     head: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
 
     name: ClassVar[str]
+    data: ClassVar[str] = "classes"
+    """What its data are: classes, objects (with boxes), masks (of objects), maps (of classes) or
+    pairs (of small and large pictures).
+    """
     better: ClassVar[str]
     """The score of which the highest makes the best checkpoint."""
     scores: ClassVar[tuple[str, ...]]
@@ -145,3 +150,14 @@ class Task:
         found, losses = (list(chain(*lists)) for lists in zip(*gather(mine)))
         outcome, scores = self.outcome(names, found, loader.dataset)
         return outcome, dict(zip(self.scores, (sum(losses) / len(found), *scores)))
+
+
+def bare(backbone: nn.Module, task: str) -> Network:
+    """The network without its classifiers, changed in place; ValueError for a module that does not
+    give maps.
+    """
+    if not isinstance(backbone, Network):
+        name = type(backbone).__name__
+        raise ValueError(f"{name} under the task {task}: it is for networks of `hubel networks`")
+    backbone.head, backbone.aux = nn.Sequential(), nn.ModuleDict()
+    return backbone

@@ -77,7 +77,7 @@ def measure(trainer: Trainer, seconds: float = 2.0) -> Pace:
     validation = (time.perf_counter() - began) * here / max(1, pictures)
     trainer.loader.seconds = dict.fromkeys(trainer.loader.seconds, 0.0)
     checkpoint.set_generators(kept)
-    step = statistics.median(times[1:] or times)
+    each = statistics.median(times[1:] or times)
     # It was measured at the side of the last steps.
-    step *= work(trainer.recipe.sizes, max(trainer.recipe.seen.input_size))
-    return Pace(step, validation, once)
+    each *= work(trainer.recipe.sizes, max(trainer.recipe.seen.input_size))
+    return Pace(each, validation, once)

@@ -8,7 +8,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hubel.data import Data, Finding, Source, decode, open_data
+from hubel.data import (
+    Data,
+    Finding,
+    SceneData,
+    Source,
+    decode,
+    decode_scenes,
+    kind_of,
+    open_data,
+    open_scenes,
+)
 from hubel.data.draws import order
 from hubel.data.geometry import Crop
 from hubel.data.held_out import held_out
@@ -16,6 +26,7 @@ from hubel.data.labels import relabelled
 from hubel.data.loader import as_sample
 from hubel.data.types import class_counts, strata
 from hubel.pictures import Preprocess
+from hubel.tasks.catalogue import OF_CLASSES, TASKS
 from hubel.training.recipe import Recipe
 
 Own = tuple[Any, Any]
@@ -51,19 +62,55 @@ class Gathered:
         return len(self.train) > 0 and np.ndim(as_sample(self.train[0], 0).target) > 0
 
     @property
+    def _targets(self) -> dict[str, np.ndarray]:
+        """Of the pictures that were decoded; of those with scenes, of all that were opened."""
+        if isinstance(self.data, SceneData):
+            return {"train": self.data.train.targets, "val": self.data.val.targets}
+        return {"train": self.train.targets, "val": self.val.targets}
+
+    @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Pictures per part and class; empty for data sets of one's own."""
         if self.data is None:
             return {}
         return {
-            part: dict(zip(self.classes, class_counts(p.targets, len(self.classes)).tolist()))
-            for part, p in (("train", self.train), ("val", self.val))
+            part: dict(zip(self.classes, class_counts(targets, len(self.classes)).tolist()))
+            for part, targets in self._targets.items()
         }
+
+
+TASK_OF = {"classes": "classify", "objects": "detect", "masks": "instances", "maps": "segment"}
+"""Kind of data -> the task that it is for, where none is named."""
 
 
 def task_of(data: Any) -> str:
     """The task that data are for, by looking at them."""
-    return "classify"
+    if isinstance(data, SceneData):
+        return TASK_OF[data.kind]
+    if isinstance(data, Data | tuple):
+        return "classify"
+    return TASK_OF[kind_of(data)]
+
+
+def gather_in_picture(
+    recipe: Recipe, data: Any, say: Callable[[str], None] = lambda text: None
+) -> Gathered:
+    """Open and decode data of a task whose answers lie in the picture."""
+    for field, value in (("labels", recipe.labels), ("folds", recipe.folds)):
+        if value:
+            raise ValueError(f"{field} are for classes, not for {recipe.task}; leave them out")
+    kind = TASKS[recipe.task].data
+    found: Any = data
+    if not isinstance(data, SceneData):
+        found = open_scenes(data, seed=recipe.split, val=recipe.val, kind=kind)
+    found = _few(found, recipe)
+    ways: dict[str, Any] = {"masks": kind == "masks", "say": say}
+    steps: dict[str, Any] = {"augment": recipe.augment, "canvas": recipe.canvas}
+    train, bad = decode_scenes(found.train, recipe.seen, **steps, **ways)
+    val, worse = decode_scenes(found.val, recipe.seen, **ways)
+    notes = tuple(dict.fromkeys(part.note for part in (train, val) if part.note))
+    findings = (*found.findings, *bad, *worse)
+    return Gathered(train, val, found.classes, findings, notes, found)
 
 
 def opened(data: Any, split: int, val: float, download: bool) -> Data:
@@ -83,6 +130,8 @@ def gather(
     """Open and decode. The canvas is for training: for random crops pictures of their own shape,
     else squares. Validation sees exactly what prediction will.
     """
+    if recipe.task not in OF_CLASSES and not isinstance(data, tuple):
+        return gather_in_picture(recipe, data, say)
     if isinstance(data, tuple):
         if recipe.pictures:
             rule = "it takes a part of data that Hubel opens; shorten your own data sets yourself"
