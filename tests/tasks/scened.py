@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 
 from hubel.data.objects.shapes import read_shapes
+from hubel.data.scenes import Targets
 from hubel.data.types import Batch
-
-
-class Targets(NamedTuple):
-    pictures: torch.Tensor
-    boxes: torch.Tensor
-    labels: torch.Tensor
-    masks: torch.Tensor
 
 
 class Shapes:

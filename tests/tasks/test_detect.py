@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from hubel.data import Loader
+from hubel.data.scenes import Targets
 from hubel.networks import Network, Spec, create
 from hubel.pictures import Preprocess
 from hubel.tasks.detect import Detect
 from tests import contract
-from tests.tasks.scened import Shapes, Targets
+from tests.tasks.scened import Shapes
 
 
 def task(size=(64, 64), channels=3, **head):

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from torch.nn.functional import cross_entropy
 
+from hubel.data.objects import Objects
 from hubel.data.objects.shapes import read_shapes
 from hubel.networks import create
+from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.runtime.decode.boxes import suppress
 from hubel.runtime.decode.windows import decode
+from hubel.tasks.precision import average_precision
 from hubel.tasks.windows import Windows
 
 CLASSES = tuple("0123456789")
@@ -38,7 +46,7 @@ def test_objects_are_the_windows_that_the_classifier_is_sure_of(made):
     told = np.flatnonzero((p.max(1) >= least) & (p.argmax(1) != ground))
     boxes = np.array([[x + 2, y + 2, x + 30, y + 30] for x, y in corners], float)[told]
     scores, labels = p.max(1)[told], p.argmax(1)[told]
-    kept = suppress(boxes, scores, labels, limit=0.5)
+    kept = suppress(boxes, scores, limit=0.5)
     assert 1 < len(kept) < len(told) < 61
 
     windows = Windows(network, preprocess, CLASSES, nothing=(CLASSES[ground],))
@@ -46,6 +54,69 @@ def test_objects_are_the_windows_that_the_classifier_is_sure_of(made):
     assert found.boxes.tolist() == boxes[kept].tolist()
     assert found.labels.tolist() == labels[kept].tolist()
     assert found.scores == pytest.approx(scores[kept], abs=1e-5)
+
+
+def page(draws, digits, side=112):
+    """Real digits of 24 pixels on a page, uint8 (side, side), with their middles and classes."""
+    picture, where = np.zeros((side, side), np.uint8), []
+    for _ in range(30):
+        y, x = draws.integers(14, side - 14, 2)
+        if all(max(abs(y - v), abs(x - u)) >= 24 for v, u, _ in where):
+            k = int(draws.integers(len(digits.target)))
+            digit = Image.fromarray((digits.images[k] * 15.9).astype(np.uint8))
+            picture[y - 12 : y + 12, x - 12 : x + 12] = digit.resize((24, 24))
+            where.append((y, x, int(digits.target[k])))
+    return picture, where
+
+
+def cut(draws, pages):
+    """Windows around digits, and of ground: uint8 (N, 1, 32, 32), classes 0..10."""
+    crops, classes = [], []
+    for picture, where in pages:
+        wide = np.pad(picture, 16)
+        middles = [(y + v, x + u, k) for y, x, k in where for v, u in draws.integers(-2, 3, (2, 2))]
+        for y, x in draws.integers(0, len(picture), (2 * len(where), 2)):
+            if all(max(abs(y - v), abs(x - u)) >= 6 for v, u, _ in where):
+                middles.append((y, x, 10))
+        crops += [wide[y : y + 32, x : x + 32] for y, x, _ in middles]
+        classes += [k for _, _, k in middles]
+    return torch.from_numpy(np.stack(crops))[:, None], torch.tensor(classes)
+
+
+def test_a_classifier_of_digits_finds_them_on_pages():
+    """LeNet-5, 250 steps on windows of 150 pages, then pages of digits that it never saw."""
+    torch.manual_seed(0)
+    draws, (digits, held) = np.random.default_rng(0), halves()
+    crops, classes = cut(draws, [page(draws, digits) for _ in range(150)])
+    network = create("lenet5", classes=11)
+    preprocess = Preprocess((32, 32), channels=1, mean=(0.1,), std=(0.3,))
+    normalize = Normalize(preprocess)
+    optimizer = torch.optim.AdamW(network.parameters())
+    for step in range(STEPS := 250):
+        optimizer.param_groups[0]["lr"] = 4e-3 * (1 - step / STEPS)
+        some = torch.randint(0, len(classes), (64,))
+        loss = cross_entropy(network(normalize(crops[some])), classes[some])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    find = Windows(network, preprocess, (*CLASSES, "ground"), nothing=("ground",))
+    found, truths = [], []
+    for _ in range(20):
+        picture, where = page(draws, held)
+        found.append(find(np.repeat(picture[..., None], 3, 2), (1.0,), least=0.7))
+        boxes = np.array([[x - 16, y - 16, x + 16, y + 16] for y, x, _ in where], float)
+        labels, no = np.array([k for _, _, k in where]), np.zeros(len(where), bool)
+        truths.append(Objects(boxes, labels, (None,) * len(where), no, no))
+    assert average_precision(found, truths, 10).at_half > 0.7
+
+
+def halves():
+    """scikit-learn's digits: 1,400 to learn from, 397 held out."""
+    whole = load_digits()
+    return tuple(
+        SimpleNamespace(images=whole.images[part], target=whole.target[part])
+        for part in (slice(1400), slice(1400, None))
+    )
 
 
 def test_scales_see_larger_objects(made):

@@ -34,8 +34,8 @@ def decode(
     A window is (height, width) pixels of the scaled picture, the next one `step` further; without
     the `border` that its network was trained with it is the object's box. A window is for the class
     that is most probable in it, and counts from `least` on, unless the class is among `nothing`.
-    Boxes are in the pixels of the unscaled picture; of those of a class that overlap by an IoU
-    above `limit` the surest is kept.
+    Boxes are in the pixels of the unscaled picture; of those that overlap by an IoU above `limit`
+    the surest is kept, whatever its class.
     """
     height, width = window
     inner = np.array([border, border, width - border, height - border], float)
@@ -50,5 +50,5 @@ def decode(
         scores.append(sure[rows, columns])
         labels.append(best[rows, columns])
     found = Found(*(np.concatenate(parts) for parts in (boxes, scores, labels)))
-    kept = suppress(found.boxes, found.scores, found.labels, limit=limit, most=most)
+    kept = suppress(found.boxes, found.scores, limit=limit, most=most)
     return found.take(kept)
