@@ -24,12 +24,16 @@ from hubel.data.policies import RandAugment, TrivialAugment
 from hubel.runtime.names import unknown
 
 
-class Step(Protocol):
-    """One way to change pictures."""
+class Drawing(Protocol):
+    """Whatever a recipe may have for augmentation: a `Step`, or for scenes one of moving.py."""
 
     @property
     def draws(self) -> int:
         """Uniform numbers per picture."""
+
+
+class Step(Drawing, Protocol):
+    """One way to change pictures."""
 
     def __call__(self, pictures: Tensor, u: np.ndarray) -> Tensor:
         """Pictures (N, C, H, W) and u (N, draws) -> pictures."""
@@ -80,7 +84,7 @@ def numbers(steps: Sequence[Step], seed: int, epoch: int, indices: np.ndarray) -
     return found
 
 
-def to_dict(steps: Iterable[Step]) -> list[dict[str, Any]]:
+def to_dict(steps: Iterable[Drawing]) -> list[dict[str, Any]]:
     """Steps -> what stands in a recipe.yaml: [{name: shift, pixels: 4}, ...]."""
     plain = []
     for step in steps:

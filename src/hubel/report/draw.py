@@ -79,8 +79,10 @@ def plot(
     *,
     shares: bool = False,
     high: float = 1e-12,
+    over: str = "epoch",
 ) -> str:
-    """A figure of lines over epochs, the last value of each in the legend; "" without any point.
+    """A figure of lines over epochs, the last value of each in the legend, or `over` something
+    else; "" without any point.
 
     The y axis goes from 0 to a round number, `high` or more, or, for `shares` (0..1), from a round
     number to 100 %.
@@ -96,7 +98,7 @@ def plot(
     y0, y1 = math.floor(y0 / step + 1e-6) * step, math.ceil(y1 / step - 1e-6) * step
     axes = Axes(min(xs), max(xs), y0, y1)
     parts = axes.grid(
-        ticks(axes.x0, axes.x1, 5, 1),
+        ticks(axes.x0, axes.x1, 5, 1 if over == "epoch" else 0),
         ticks(y0, y1),
         (lambda y: f"{100 * y:.6g}{THIN}%") if shares else (lambda y: f"{y:.6g}"),
     )
@@ -106,7 +108,7 @@ def plot(
         path = "L".join(f"{x:g} {y:g}" for x, y in places)
         parts.append(f'<path class="line {curve.kind}" d="M{path}"/>')
         parts.append(_dot(curve.kind, *places[-1], 2.5))
-        last = text(show(curve.points[-1][1]))
+        last = text(show(curve.points[-1][1])) if over == "epoch" else ""
         swatch = f'<svg viewBox="0 0 20 8"><path class="line {curve.kind}" d="M1 4H19"/></svg>'
         legend += f"<span>{swatch}{text(curve.name)} <i>{last}</i></span>"
     said = "; ".join(
@@ -114,7 +116,7 @@ def plot(
     )
     return (
         f'<figure class="plot"><figcaption><b>{text(title)}</b>{legend}</figcaption>'
-        f"{svg(WIDTH, HEIGHT, f'{title} by epoch: {said}', parts)}</figure>"
+        f"{svg(WIDTH, HEIGHT, f'{title} by {over}: {said}', parts)}</figure>"
     )
 
 

@@ -113,10 +113,10 @@ def _pair(one: Shown) -> str:
     )
 
 
-def _plot(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], axes: str) -> str:
+def _plot(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], over: str) -> str:
     kinds = ("val", "second", "train")
     lines = [Curve(name, kinds[n % 3], points) for n, (name, points) in enumerate(curves.items())]
-    return plot(f"{title} ({axes})" if axes else title, lines)
+    return plot(f"{title} by {over}", lines, over=over)
 
 
 def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

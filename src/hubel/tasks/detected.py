@@ -165,8 +165,8 @@ class Detected:
             "F1": list(zip(scores, f1)),
         }
         return [
-            ("Precision, recall and F1 from a score on", by_score, "scores"),
-            ("Precision by recall", {"all": list(zip(recall, precision))}, ""),
+            ("Precision, recall and F1", by_score, "score"),
+            ("Precision", {"all": list(zip(recall, precision))}, "recall"),
         ]
 
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -103,7 +103,7 @@ class Localized(Stored):
         limits = np.linspace(0, 1, 51)
         reached = (self.ious[self.has][:, None] >= limits).mean(axis=0)
         curve = list(zip(limits.tolist(), reached.tolist()))
-        return [("Boxes that reach an IoU", {"share": curve}, ("IoU", "share of the boxes"))]
+        return [("Share of the boxes that reach it", {"share": curve}, "IoU")]
 
     def _rows(self, classes: Sequence[str]) -> list[tuple[str, float, float, int]]:
         answers = self.probabilities.argmax(axis=1)

@@ -36,7 +36,7 @@ class Answers(Protocol):
         Those of tasks whose answer lies in the picture have besides: `told(classes)`, lines about
         each class; `worst` (N,), all pictures, the worst first; `note(i)`, how picture i was
         answered, in a few words; `tables(classes)`, (title, column names, rows) each; and
-        `plots(classes)`, (title, {curve: points (x, y)}, (x label, y label)) each.
+        `plots(classes)`, (title, {curve: points (x, y)}, what x is) each.
         """
 
     def save(self, path: Any) -> Any:

@@ -52,7 +52,7 @@ class Recipe:
     that is large enough decodes all in full). Else squares of this side; None: the network's own
     input. Validation and prediction see what `preprocess` says, in full.
     """
-    augment: tuple[augment.Step, ...] = ()
+    augment: tuple[augment.Drawing, ...] = ()
 
     epochs: float = 10
     steps: int | None = None
@@ -204,7 +204,7 @@ class Recipe:
         (momentum, nesterov); the network's words that are numbers (drop, dropout).
         """
         found: dict[str, dict[str, Any]] = {}
-        kept: dict[str, tuple[augment.Step, ...]] = {"augment": ()} if self.augment else {}
+        kept: dict[str, tuple[augment.Drawing, ...]] = {"augment": ()} if self.augment else {}
         for step in self.augment:
             rest = tuple(other for other in self.augment if type(other) is not type(step))
             kept[type(step).__name__.lower()] = rest
