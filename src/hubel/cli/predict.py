@@ -143,7 +143,7 @@ def _seen(
     names = min(100, max(len(_plain(name)) for name in sources))
     yield f"{'picture':<{names}}  found"
     for answer in answers:
-        said = answer.seen.told(classes) if answer.seen else answer.error or ""
+        said = (answer.seen.told(classes) or "nothing") if answer.seen else answer.error or ""
         yield f"{_plain(answer.name):<{names}}  {_plain(said)}"
 
 
