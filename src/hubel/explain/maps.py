@@ -28,6 +28,8 @@ POOLING = (
     nn.AdaptiveAvgPool2d,
     nn.AdaptiveMaxPool2d,
 )
+BACKBONE = "backbone"
+"""What the modules of tasks call the network below their heads."""
 PASSING = (nn.Dropout, nn.Dropout2d, nn.Identity)
 
 Heat = NDArray[np.float32]
@@ -87,8 +89,12 @@ def passed(module: nn.Module, x: Tensor) -> tuple[Tensor, list[Map]]:
 
 
 def deepest(maps: list[Map]) -> Map:
-    """The map to explain; ValueError for a network that has none."""
-    for found in reversed(maps):
+    """The map to explain; ValueError for a network that has none.
+
+    Under a task with heads of its own it is the backbone's, which all of them look at.
+    """
+    body = [found for found in maps if BACKBONE in found.name.split(".")[:-1]]
+    for found in reversed(body or maps):
         if not found.pooled and found.values.requires_grad:
             return found
     raise ValueError(

@@ -91,6 +91,11 @@ class Detect(Task):
         boxes, labels = targets.boxes[mine].numpy(), targets.labels[mine].numpy()
         return Found(boxes, np.ones(len(labels)), labels)
 
+    def evidence(self, outputs: Outputs) -> Tensor:
+        """Of each class the logarithm of its highest chance among all cells."""
+        _, objectness, classes = outputs
+        return (F.logsigmoid(objectness)[..., None] + F.logsigmoid(classes)).amax(dim=1)
+
     def thresholds(self, outcome: Detected) -> dict[str, float]:
         """The score from which on an object is told."""
         return {"least": round(outcome.threshold, 4)}

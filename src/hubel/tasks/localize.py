@@ -140,6 +140,10 @@ class Localize(Task):
         outcome = Localized(tuple(names), sizes, labels, truths, probabilities, boxes)
         return outcome, (outcome.iou, outcome.top1)
 
+    def evidence(self, outputs: tuple[Tensor, Tensor]) -> Tensor:
+        """The logits."""
+        return outputs[0]
+
     def truth(self, dataset: Any, index: int) -> Located:
         """The object of a picture of a data set."""
         label, box = _object(dataset.truth(index))

@@ -112,6 +112,10 @@ class Task:
         """The targets of picture n of a batch, whose pictures are of `size` (H, W)."""
         raise NotImplementedError
 
+    def evidence(self, outputs: Any) -> Tensor:
+        """What speaks for each class in a picture, one number each: (N, K); what is explained."""
+        raise ValueError(f"there is no class to explain in what the task {self.name} answers")
+
     def thresholds(self, outcome: Any) -> dict[str, float]:
         """What the decoding is to be given in use, chosen on the validation pictures."""
         return {}
@@ -150,6 +154,18 @@ class Task:
         found, losses = (list(chain(*lists)) for lists in zip(*gather(mine)))
         outcome, scores = self.outcome(names, found, loader.dataset)
         return outcome, dict(zip(self.scores, (sum(losses) / len(found), *scores)))
+
+
+class Evidence(nn.Module):
+    """A task's network as a classifier: normalized pictures (N, C, H, W) -> its `evidence`."""
+
+    def __init__(self, task: Task, network: nn.Module):
+        super().__init__()
+        self.task, self.network = task, network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, K)."""
+        return self.task.evidence(self.network(x))
 
 
 def bare(backbone: nn.Module, task: str) -> Network:

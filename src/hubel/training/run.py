@@ -126,13 +126,13 @@ class Run:
 
     def summary(self) -> str:
         """Where everything lies and what to do next, for people."""
-        outcome = self.outcome
+        outcome, errors = self.outcome, self.path / "errors.csv"
         return "\n".join(
             [
                 *self._classes(outcome),
                 f"Score     {outcome.score} on {len(outcome.names):,} validation pictures",
                 f"Report    {self.report}",
-                f"Mistakes  {self.path / 'errors.csv'}",
+                *([f"Mistakes  {errors}"] if errors.exists() else []),
                 f"Bundle    {self.bundle}",
                 f"Next      hubel predict {self.bundle} PICTURE...",
             ]

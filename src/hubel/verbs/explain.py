@@ -17,6 +17,8 @@ from hubel.pictures import Preprocess
 from hubel.report.explain import write_explained
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.names import unknown
+from hubel.tasks.catalogue import TASKS
+from hubel.tasks.task import Evidence
 from hubel.verbs.predict import expand
 
 MOST = 24
@@ -50,10 +52,15 @@ def explain(
         name, module = type(model).__name__, model
     else:
         bundle = model if isinstance(model, Bundle) else Bundle.open(Path(model))
-        if bundle.task != "classify":
+        if bundle.task == "tags":
             rule = "explain takes bundles that tell one"
             raise ValueError(f"{bundle.folder} tells any number of classes a picture; {rule}")
         name, module = bundle.name, load_module(bundle)
+        if not bundle.of_classes:
+            task = TASKS[bundle.task](
+                bundle.classes, bundle.preprocess, head=bundle.network["head"]
+            )
+            module = Evidence(task, module)
         preprocess, classes, temperature = bundle.preprocess, bundle.classes, bundle.temperature
     if label is not None and label not in classes:
         raise unknown("class", label, classes)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hubel.data import Data, SceneData, decode_scenes, open_scenes
 from hubel.pictures import read_picture
 from hubel.report import write_scenes_report
 from hubel.report.scenes import Shown
@@ -17,6 +19,7 @@ from hubel.tasks.catalogue import TASKS
 from hubel.tasks.task import Task
 from hubel.training.fit import Trainer
 from hubel.training.run import Run
+from hubel.verbs.val import whole_or_held
 
 DRAWN = 8
 """So many pictures are shown, of the worst and of all."""
@@ -98,24 +101,39 @@ class SceneScores:
         return "\n".join([head, *lines, "", *self.told])
 
 
-def score(predictor: Predictor, dataset: Any, where: str, split: str, batch: int) -> SceneScores:
-    """Score a bundle in its own engine on a data set of the kind that its task is trained on."""
+def score_on(predictor: Predictor, data: Any, batch: int) -> SceneScores:
+    """Score a bundle in its own engine on data of the kind that its task is trained on; of the data
+    it was trained on, on what was held out. ValueError for data of other classes.
+    """
     bundle = predictor.bundle
-    task = TASKS[bundle.task](
-        bundle.classes, bundle.preprocess, head=bundle.network.get("head", {})
-    )
-    found = []
+    task = TASKS[bundle.task](bundle.classes, bundle.preprocess, head=bundle.network["head"])
+    found = data
+    if not isinstance(data, SceneData):
+        found = whole_or_held(partial(open_scenes, kind=task.data), data, bundle)
+    if found.classes != bundle.classes:
+        raise ValueError(
+            f"{found.where} has the classes {', '.join(found.classes)}, and the bundle tells "
+            f"{', '.join(bundle.classes)}; score it on data of the same classes in that order"
+        )
+    dataset, _ = decode_scenes(found.val, bundle.preprocess, masks=task.data == "masks")
+    return score(predictor, task, dataset, found, batch)
+
+
+def score(predictor: Predictor, task: Task, dataset: Any, found: Data, batch: int) -> SceneScores:
+    """Score a bundle on decoded pictures."""
+    bundle = predictor.bundle
+    kept = []
     for start in range(0, len(dataset), batch):
         indices = np.arange(start, min(start + batch, len(dataset)))
         made = dataset.batch(0, 0, indices, ())
         pictures = made.pictures.permute(0, 2, 3, 1)
         colour = np.ascontiguousarray(pictures.expand(-1, -1, -1, 3).numpy())
         outputs = predictor.outputs(colour, batch)
-        found += [
+        kept += [
             task.judged([array[n] for array in outputs], dataset, int(i))
             for n, i in enumerate(indices)
         ]
-    outcome, scores = task.outcome(dataset.names, found, dataset)
+    outcome, scores = task.outcome(dataset.names, kept, dataset)
     named = dict(zip(task.scores[1:], scores))
     told = (outcome.score, *outcome.told(bundle.classes))
-    return SceneScores(str(bundle.folder), where, split, len(dataset), named, told)
+    return SceneScores(str(bundle.folder), found.where, found.split, len(dataset), named, told)

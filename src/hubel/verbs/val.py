@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.golden import Replay, replay
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hubel.data import Data, Source
+    from hubel.verbs.scenes import SceneScores
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def val(
     views: str = "plain",
     batch: int = 32,
     engine_threads: int | None = None,
-) -> Scores | TagScores | Replay:
+) -> Scores | TagScores | SceneScores | Replay:
     """Score a bundle on a part of `data`, val or test, or replay its golden pictures.
 
     `bundle` may also name published weights ("timm/resnet50.tv_in1k"): that network is scored, in
@@ -68,6 +73,14 @@ def val(
     judge = _published(bundle, engine_threads)
     if judge is None:
         predictor = load(bundle, threads=engine_threads)
+        if not predictor.bundle.of_classes:
+            from hubel.verbs.scenes import score_on
+
+            for word, given, usual in (("part", part, "val"), ("views", views, "plain")):
+                if given != usual:
+                    task = predictor.bundle.task
+                    raise ValueError(f"{word}={given} is for classes, not for {task}; leave it out")
+            return score_on(predictor, data, batch)
         judge = bundle_judge(predictor)
         opened = _opened(data, predictor.bundle)
     else:
@@ -173,12 +186,19 @@ def held_out(where: Any, bundle: Bundle) -> Data:
     """Data to score on: what the training held out where this is its data, else all there is."""
     from hubel.data import open_data
 
+    return whole_or_held(open_data, where, bundle)
+
+
+def whole_or_held(opened: Callable[..., T], where: Any, bundle: Bundle) -> T:
+    """What `opened(where, seed=, val=)` gives for the part that the bundle's training held out, or
+    for all of it where these are other data.
+    """
     try:
         recipe = bundle.facts["training"]["recipe"]
         split = int(recipe.get("split", recipe["seed"]))  # older ones had one seed for both
         share = float(recipe["val"])
         fingerprint = bundle.facts["data"]["fingerprint"]
     except (KeyError, TypeError, ValueError):  # a bundle of other hands may not say
-        return open_data(where, val=1)
-    same = open_data(where, seed=split, val=share)
-    return same if same.fingerprint == fingerprint else open_data(where, val=1)
+        return opened(where, val=1)
+    same: Any = opened(where, seed=split, val=share)
+    return same if same.fingerprint == fingerprint else opened(where, val=1)
