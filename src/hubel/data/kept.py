@@ -97,7 +97,7 @@ def store(path: Path, blocks: Blocks, shape: tuple[int, ...] | None, errors: Err
         for block in blocks:
             count += len(block)
             for pixels in [block] if isinstance(block, np.ndarray) else block:
-                file.write(pixels.data)
+                file.write(np.ascontiguousarray(pixels).data)
                 places.append((start, *pixels.shape))
                 start += pixels.size
         file.seek(0)
