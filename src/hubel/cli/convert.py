@@ -11,6 +11,10 @@ def convert(
     data: str = typer.Argument(..., help="A folder of Pascal VOC, COCO or YOLO, or its file."),
     folder: str = typer.Argument(..., help="A new folder."),
     to: str = typer.Option(..., metavar="FORMAT", help="voc, coco or yolo."),
+    around: str | None = typer.Option(
+        None, metavar="CLASS", help="Cut a picture around each object of this class, for localize."
+    ),
+    times: int = typer.Option(1, min=1, help="With --around: so many cuts, with other margins."),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Write pictures with objects in another format; changes nothing where they are."""
@@ -18,7 +22,7 @@ def convert(
 
     from hubel.verbs.convert import convert as verb
 
-    done = verb(data, to, folder)
+    done = verb(data, to, folder, around=around, times=times)
     if as_json:
         print(json.dumps(done.to_dict(), indent=1, ensure_ascii=False))
         return

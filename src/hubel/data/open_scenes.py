@@ -94,7 +94,7 @@ def kind_of(where: str | os.PathLike[str]) -> str:
     Objects are of the kind "masks" where the first ones have masks.
     """
     path = Path(where)
-    if os.fspath(where) == "shapes" and not path.exists():
+    if os.fspath(where) in shapes.NAMES and not path.exists():
         return "masks"
     ending = path.suffix.lower() if path.is_file() else ""
     folder = path.is_dir()

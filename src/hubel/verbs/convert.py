@@ -9,6 +9,7 @@ from typing import Any
 
 from hubel.data import Finding
 from hubel.data.objects import open_objects, write_objects
+from hubel.data.objects.around import around as cut_around
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,25 @@ class Converted:
         return asdict(self) | {"folder": str(self.folder)}
 
 
-def convert(data: str | os.PathLike[str], to: str, folder: str | os.PathLike[str]) -> Converted:
+def convert(
+    data: str | os.PathLike[str],
+    to: str,
+    folder: str | os.PathLike[str],
+    *,
+    around: str | None = None,
+    times: int = 1,
+) -> Converted:
     """Write a data set of objects into a new folder as "voc", "coco" or "yolo".
 
     Pictures are copied byte for byte, boxes keep every digit. What the format cannot say and what
-    was wrong in the annotations is told. ValueError for an unknown format, a folder that is not
-    empty, and what is no data set of objects.
+    was wrong in the annotations is told. With `around`, the name of a class, the pictures are cut
+    around each of its objects, `times` with other margins, and have that one object only.
+    ValueError for an unknown format, a folder that is not empty, and what is no data set of
+    objects.
     """
     scenes = open_objects(data)
+    if around is not None:
+        scenes = cut_around(scenes, around, times=times)
     missing = write_objects(scenes, folder, to)
     inside = [scene for part in scenes.parts.values() for scene in part]
     return Converted(

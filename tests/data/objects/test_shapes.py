@@ -32,7 +32,7 @@ def test_boxes_and_masks_fit_and_every_class_is_there():
 
 
 def test_shapes_are_a_name_and_can_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("hubel.data.objects.open.read_shapes", lambda: read_shapes(3, 2))
+    monkeypatch.setattr("hubel.data.objects.open.read_shapes", lambda most: read_shapes(3, 2))
     write_objects(open_objects("shapes"), tmp_path / "s", "coco")
     again = open_objects(tmp_path / "s")
     assert [len(again.parts[part]) for part in ("train", "val")] == [3, 2]

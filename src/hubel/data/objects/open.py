@@ -12,7 +12,7 @@ from PIL import Image
 
 from hubel.data.layout import WHOLE
 from hubel.data.objects.coco import coco_files, read_coco, write_coco
-from hubel.data.objects.shapes import read_shapes
+from hubel.data.objects.shapes import NAMES, read_shapes
 from hubel.data.objects.types import Scenes
 from hubel.data.objects.voc import is_voc, read_voc, write_voc
 from hubel.data.objects.yolo import read_yolo, write_yolo, yolo_file
@@ -30,13 +30,13 @@ def open_objects(where: str | os.PathLike[str]) -> Scenes:
     """Pictures with objects from a folder or an annotation file.
 
     Pascal VOC (Annotations/, or XML files beside pictures), COCO (a .json, or one for each part),
-    YOLO (a data.yaml), or the name `shapes`: generated scenes. Paths in the files are relative to
-    them. Mistakes in annotations are `findings` by name and left out; nothing is rewritten.
-    ValueError for what is none of these.
+    YOLO (a data.yaml), or a name: `shapes`, generated scenes, and `shape`, with one shape each.
+    Paths in the files are relative to them. Mistakes in annotations are `findings` by name and left
+    out; nothing is rewritten. ValueError for what is none of these.
     """
     path = Path(where)
-    if os.fspath(where) == "shapes" and not path.exists():
-        return read_shapes()
+    if (most := NAMES.get(os.fspath(where))) and not path.exists():
+        return read_shapes(most=most)
     if path.is_file():
         if path.suffix.lower() == ".json":
             return read_coco([path])

@@ -16,6 +16,8 @@ from hubel.data.objects.types import Scene, Scenes, Thing, gathered
 
 KIND = "generated shapes"
 CLASSES = ("disc", "ring", "square", "star", "triangle")
+NAMES = {"shapes": 7, "shape": 1}
+"""The names of such data -> how many shapes a scene has at most."""
 TRAIN, VAL = 400, 100
 SIDE = 128
 FINER = 4  # drawn so much finer, then averaged: smooth edges
@@ -23,19 +25,25 @@ VISIBLE = 0.4
 """No shape hides another so far that less than this share of it is seen."""
 
 
-def read_shapes(train: int = TRAIN, val: int = VAL, side: int = SIDE, seed: int = 0) -> Scenes:
-    """Scenes of `side` pixels, each a function of the seed and its number alone."""
+def read_shapes(
+    train: int = TRAIN, val: int = VAL, side: int = SIDE, seed: int = 0, most: int = 7
+) -> Scenes:
+    """Scenes of `side` pixels and up to `most` shapes, each a function of the seed and its number
+    alone.
+    """
     parts = {}
     for offset, (part, count) in enumerate((("train", train), ("val", val))):
-        parts[part] = [_scene(f"{part}/{i:04}.png", (seed, offset, i), side) for i in range(count)]
+        parts[part] = [
+            _scene(f"{part}/{i:04}.png", (seed, offset, i), side, most) for i in range(count)
+        ]
     return Scenes(KIND, CLASSES, parts)
 
 
-def _scene(name: str, seed: Sequence[int], side: int) -> Scene:
+def _scene(name: str, seed: Sequence[int], side: int, most: int) -> Scene:
     draws = np.random.default_rng(seed)
     picture = _ground(draws, side)
     shapes: list[tuple[str, float, NDArray[np.float64]]] = []  # class, whole area, what is seen
-    for _ in range(int(draws.integers(1, 8))):
+    for _ in range(int(draws.integers(1, most + 1))):
         label = CLASSES[int(draws.integers(len(CLASSES)))]
         cover = _cover(label, draws, side)  # (side, side), 0..1
         left = [(kept, area, seen * (1 - cover)) for kept, area, seen in shapes]
