@@ -11,7 +11,8 @@ from torch.nn import functional as F
 
 from hubel.pictures import Preprocess
 from hubel.runtime.decode import segment
-from hubel.runtime.decode.segment import decode, probabilities
+from hubel.runtime.decode.drawing import colour, middle
+from hubel.runtime.decode.segment import ClassMap, decode, probabilities
 
 SQUASH = Preprocess((40, 64), fit="squash")
 
@@ -73,6 +74,22 @@ def test_memory_does_not_grow_with_the_classes():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60e6
+
+
+def test_the_drawing_names_what_is_large_enough():
+    numbers = np.full((400, 500), 255, np.uint8)
+    numbers[100:300, 50:250] = 1
+    numbers[7, 401] = 0  # a pixel that has no room for a name
+    picture = np.full((400, 500, 3), 200, np.uint8)
+    found = ClassMap(numbers)
+    drawn = found.drawn(picture, ("pole", "road"))
+    assert drawn.shape == picture.shape
+    assert (drawn[numbers == 255] == 200).all()
+    assert (drawn[110, 60] == 100 + np.array(colour(1)) // 2).all()
+    assert (drawn[195:205, 130:170] == 0).all(axis=2).any(), "the name stands in the middle"
+    assert found.told(("pole", "road")) == "road 20%, pole 0%"
+    assert middle(numbers == 1)[2] > 50
+    assert ClassMap(np.full((9, 9), 255, np.uint8)).told(("pole", "road")) == "nothing known"
 
 
 def test_what_is_refused():

@@ -77,8 +77,10 @@ def draw_map(
 def middle(mask: NDArray[np.bool_]) -> tuple[float, float, int]:
     """A place x, y deep within a mask (h, w), and about how far it is from the edge, in pixels."""
     step = max(1, min(mask.shape) // 96)
-    left = mask[::step, ::step].copy()
-    deepest, rounds = left, 0
+    if not mask[::step, ::step].any():  # too small to be met by every step-th pixel
+        step = 1
+    left = deepest = mask[::step, ::step]
+    rounds = 0
     while left.any():
         deepest, rounds = left, rounds + 1
         left = np.pad(left, 1)
