@@ -93,6 +93,9 @@ SCORES = {
     "val_map50": "mAP at 0.5",
     "val_miou": "mean IoU",
     "val_accuracy": "accuracy",
+    "val_boundary_f1": "boundary F1",
+    "val_iou": "mean IoU",
+    "val_top1": "classes right",
     "val_psnr": "PSNR",
     "val_ssim": "SSIM",
 }
