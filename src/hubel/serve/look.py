@@ -20,6 +20,7 @@ from hubel.runtime.names import unknown
 from hubel.serve.errors import Refused, busy, unreadable
 from hubel.serve.limits import Limits
 from hubel.serve.models import Served, has_torch
+from hubel.serve.shapes import seen
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -114,7 +115,7 @@ class Looker:
             "model": served.name,
             "label": served.bundle.classes[shown],
             "layer": found.layer,
-            "seen": [round(side, 3) for side in served.bundle.preprocess.seen(size)],
+            "seen": seen(served, size),
             "input": _url(pixels),
             "heats": {
                 "gradcam": _url(_glow(found.gradcam[0])),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from hubel.runtime.decode.catalogue import DECODERS
 from hubel.serve.models import Answered, Served, Told
 
 
@@ -30,16 +32,21 @@ class Size(Form):
 
 
 class Said(Form):
-    """What the network says about a picture. `label` is null where it does not know (`unsure`), or
-    where no tag is there. `labels`: of a bundle for tags, all that are there. `seen`: the part of
-    the picture that the network saw, [left, top, width, height] in its pixels.
+    """What the network says about a picture. `seen` is the part of the picture that the network
+    saw: [left, top, width, height] in its pixels.
+
+    Of classes: `top`, the most probable first; `label`, null where the network does not know
+    (`unsure`) or no tag is there; of a bundle for tags `labels`, all that are there. Of places in
+    the picture: `told` in words, and `found` as `hubel predict --json` gives it, boxes in pixels.
     """
 
-    label: str | None
-    confidence: float = Field(ge=0, le=1)
-    unsure: bool
-    top: list[Rank]
+    label: str | None = None
+    confidence: float | None = Field(None, ge=0, le=1)
+    unsure: bool | None = None
+    top: list[Rank] | None = None
     labels: list[str] | None = None
+    told: str | None = None
+    found: dict[str, Any] | None = None
     picture: Size
     seen: list[float] = Field(min_length=4, max_length=4)
 
@@ -101,20 +108,34 @@ class Card(Summary):
 
 def said(served: Served, told: Told, top: int) -> dict[str, Any]:
     """One picture's answer as `Said`."""
-    answer = told.answer
+    answer, classes = told.answer, served.bundle.classes
     height, width = told.size
-    seen = served.bundle.preprocess.seen(told.size)
     words: dict[str, Any] = {
-        "label": answer.label,
-        "confidence": answer.confidence,
-        "unsure": answer.unsure,
-        "top": [{"label": label, "confidence": p} for label, p in answer.top[:top]],
         "picture": {"width": width, "height": height},
-        "seen": [round(x, 3) for x in seen],
+        "seen": seen(served, told.size),
     }
+    if answer.seen is not None:
+        found = answer.seen.to_dict(classes)
+        return {"told": answer.seen.told(classes), "found": found, **words}
+    ranks = [{"label": label, "confidence": p} for label, p in answer.top[:top]]
+    words |= {"label": answer.label, "confidence": answer.confidence, "unsure": answer.unsure}
+    words["top"] = ranks
     if answer.labels is not None:
         words["labels"] = list(answer.labels)
     return words
+
+
+def seen(served: Served, size: tuple[int, int]) -> list[float]:
+    """Where the network's input lies over a picture of this (height, width), in its pixels: left,
+    top, width, height. What it adds around the picture lies outside of it.
+    """
+    if DECODERS[served.bundle.task].whole is not None:
+        return [0.0, 0.0, float(size[1]), float(size[0])]
+    place = served.bundle.preprocess.placement(size)
+    height, width = served.bundle.preprocess.input_size
+    corner, far = np.array([0, 0, width, height]) - place.offset, place.scale
+    left, top, right, bottom = (corner / far).tolist()
+    return [round(side, 3) for side in (left, top, right - left, bottom - top)]
 
 
 def seconds(done: Answered) -> dict[str, float]:

@@ -1,7 +1,7 @@
 // Curves as SVG: round ticks, one colour a run, the values under the pointer.
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [420, 240, 46, 12, 10, 26];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [420, 240, 54, 12, 10, 26];
 
 function made(kind, attributes = {}, text = "") {
   const element = document.createElementNS(SVG, kind);
@@ -19,7 +19,10 @@ function ticks(low, high, about = 4) {
   return found;
 }
 
-const short = (value, shares) => (shares ? `${+(100 * value).toPrecision(4)} %` : `${+value.toPrecision(3)}`);
+const short = (value, shares) => {
+  if (shares) return `${+(100 * value).toPrecision(4)} %`;
+  return value && Math.abs(value) < 1e-3 ? value.toExponential(1) : `${+value.toPrecision(3)}`;
+};
 
 // lines: [{name, colour, faint, points: [[x, y], ...]}]; `shares` are shown in percent up to 1.
 export function chart(title, lines, { shares = false, along = "epoch" } = {}) {
@@ -101,12 +104,12 @@ function nearest(points, x) {
 
 // The course of a score as a small line.
 export function spark(values) {
-  const svg = made("svg", { viewBox: "0 0 120 36", "aria-hidden": "true", class: "spark" });
+  const svg = made("svg", { viewBox: "0 0 120 36", preserveAspectRatio: "none", "aria-hidden": "true", class: "spark" });
   const known = values.filter((value) => value !== null);
   if (known.length > 1) {
     const [low, high] = [Math.min(...known), Math.max(...known)];
     const at = (value, i) => `${(2 + (i / (known.length - 1)) * 116).toFixed(1)} ${(33 - ((value - low) / (high - low || 1)) * 30).toFixed(1)}`;
-    svg.append(made("path", { class: "line a", d: `M${known.map(at).join("L")}` }));
+    svg.append(made("path", { class: "line a", "vector-effect": "non-scaling-stroke", d: `M${known.map(at).join("L")}` }));
   }
   return svg;
 }

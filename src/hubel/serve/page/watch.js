@@ -58,7 +58,8 @@ function card(run) {
   button.append(spark(run.course));
   if (run.score) add("strong", "", `${told(run.scores[run.score])} ${called(run.score)}`);
   const epochs = run.epochs ? `epoch ${run.epoch} of ${run.epochs}` : `epoch ${run.epoch}`;
-  add("span", "soft", `${epochs} · ${duration(run.seconds)} · ${ago(run.written)}`);
+  add("span", "soft", `${epochs} · ${duration(run.seconds)}`);
+  add("span", "soft", ago(run.written));
   button.addEventListener("click", () => toggle(run.name));
   if (run.state === "finished") {
     const link = item.appendChild(document.createElement("a"));
