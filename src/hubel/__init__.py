@@ -31,6 +31,8 @@ PUBLIC = {
     "catalogue": "hubel.analysis.catalogue",
     "published": "hubel.weights.rows",
     "Weights": "hubel.weights.rows",
+    "serve": "hubel.verbs.serve",
+    "watch": "hubel.verbs.watch",
     "show": "hubel.verbs.show",
     "layer": "hubel.verbs.layer",
     "doctor": "hubel.verbs.doctor",
@@ -64,10 +66,12 @@ if TYPE_CHECKING:
     from hubel.verbs.invariance import invariance as invariance
     from hubel.verbs.layer import layer as layer
     from hubel.verbs.predict import predict as predict
+    from hubel.verbs.serve import serve as serve
     from hubel.verbs.show import show as show
     from hubel.verbs.train import plan as plan
     from hubel.verbs.train import train as train
     from hubel.verbs.val import val as val
+    from hubel.verbs.watch import watch as watch
     from hubel.weights.rows import Weights as Weights
     from hubel.weights.rows import published as published
 

@@ -23,14 +23,18 @@ from hubel.cli.explain import explain
 from hubel.cli.layer import layer
 from hubel.cli.networks import networks
 from hubel.cli.predict import predict
+from hubel.cli.serve import serve
 from hubel.cli.show import show
 from hubel.cli.train import train
 from hubel.cli.val import val
+from hubel.cli.watch import watch
 
 TRAIN_PACKAGES = {
     "torch", "safetensors", "huggingface_hub", "pyarrow", "yaml", "matplotlib", "scipy", "sklearn",
     "onnx", "onnxscript",
 }  # fmt: skip
+
+SERVE_PACKAGES = {"fastapi", "starlette", "pydantic", "uvicorn", "httptools"}
 
 app = typer.Typer(
     name="hubel",
@@ -41,8 +45,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    train, check, convert, predict, val, explain, calibrate, compare, ablate, networks, show, layer,
-    doctor, demo,
+    train, watch, check, convert, predict, val, serve, explain, calibrate, compare, ablate,
+    networks, show, layer, doctor, demo,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)
@@ -71,9 +75,10 @@ def main() -> None:
         app()
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
-        if package not in TRAIN_PACKAGES or tracing():
+        if package not in TRAIN_PACKAGES | SERVE_PACKAGES or tracing():
             raise
-        fail(f"this needs {package}, which is not installed here: pip install 'hubel[train]'")
+        extra = "serve" if package in SERVE_PACKAGES else "train"
+        fail(f"this needs {package}, which is not installed here: pip install 'hubel[{extra}]'")
     except (ValueError, OSError) as error:
         if tracing():
             raise
