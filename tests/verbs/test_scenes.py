@@ -75,7 +75,7 @@ def test_resumed_as_it_is(run):
 def test_what_does_not_fit_is_said(run, tmp_path):
     with pytest.raises(ValueError, match="part=test is for classes, not for"):
         hubel.val(run.bundle, "shapes", part="test")
-    with pytest.raises(ValueError, match="mix=.* is for classes, not for the task"):
+    with pytest.raises(ValueError, match=r"mix=.* is for classes, not for the task"):
         hubel.train(
             "shapes", task=run.recipe.task, runs=tmp_path, mix={"name": "mixup", "alpha": 0.2},
             network="resnet14", **SMALL,
