@@ -14,14 +14,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from hubel.data.layout import SPLITS, WHOLE, subfolders
 from hubel.data.legends import IGNORED, Legend, legend_of, legend_of_values
 from hubel.data.objects.types import Objects, Scenes
 from hubel.data.types import Finding
 from hubel.pictures.header import read_header
-from hubel.pictures.read import PictureError, Readable, list_pictures, quiet
+from hubel.pictures.read import PictureError, Readable, list_pictures, open_image, quiet
 from hubel.runtime.machine import cores
 
 IMAGES = ("images", "image", "imgs", "img", "jpegimages", "pictures", "photos")
@@ -166,9 +165,7 @@ def boxed(box: NDArray[np.float64], size: tuple[int, int]) -> NDArray[np.bool_]:
 def read_values(file: Path, coloured: bool) -> NDArray[np.int32]:
     """The values of a mask's pixels, (H, W): grey, palette places, or 65536 r + 256 g + b."""
     try:
-        with quiet():
-            image = Image.open(file)
-        with image:
+        with quiet(), file.open("rb") as raw, open_image(raw) as image:
             if not coloured and image.mode in ("P", "L", "1", "I", "I;16"):
                 values = np.asarray(image).astype(np.int32)
                 return values * 255 if image.mode == "1" else values

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from hubel.pictures.read import PictureError, Readable, open_source, orientation, quiet
+from hubel.pictures.read import PictureError, Readable, open_image, open_source, orientation, quiet
 
 
 class Header(NamedTuple):
@@ -33,7 +33,7 @@ def read_header(source: Readable) -> Header:
     with file:
         try:
             with quiet():
-                image = Image.open(file)
+                image = open_image(file)
         except Exception as error:
             raise PictureError(name, "damaged", f"is damaged ({error}); restore it") from None
         with image:

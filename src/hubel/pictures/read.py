@@ -101,7 +101,7 @@ def read_picture(
     with file:
         try:
             with quiet():
-                image = Image.open(file)
+                image = open_image(file)
                 frames = _frames(image)
         except Image.UnidentifiedImageError:
             raise _not_a_picture(file, name) from None
@@ -116,6 +116,20 @@ def read_picture(
                 message = "is a JPEG without an end, its last rows are made up; restore it"
                 raise PictureError(name, "cut short", f"{message} from its source")
             return picture
+
+
+_USUAL = ("JPEG", "PNG", "GIF", "BMP", "PPM")
+_OTHERS = ("WEBP", "TIFF", "AVIF", "JPEG2000", "ICO", "TGA", "PCX", "SGI", "DDS", "HEIF")
+
+
+def open_image(file: BinaryIO) -> Image.Image:
+    """Pillow's picture by a reader of pixels only: others start programs, as that of EPS does."""
+    try:
+        return Image.open(file, formats=_USUAL)
+    except Image.UnidentifiedImageError:
+        Image.init()
+        file.seek(0)
+        return Image.open(file, formats=[name for name in _OTHERS if name in Image.OPEN])
 
 
 _JPEG = ("JPEG", "MPO")
