@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hubel.data.geometry import Mirror, Shift
 from hubel.data.moving import Turn
-from hubel.data.pairs import Pairs, decode_pairs, open_pictures
+from hubel.data.pairs import decode_pairs, open_pictures
 from hubel.pictures.preprocess import FILTERS, resize
 
 
@@ -131,11 +130,16 @@ def test_both_sides_are_turned_and_mirrored_alike(folder):
 
 def test_other_steps_are_refused(folder):
     pairs, _ = decode_pairs(open_pictures(folder).train, scale=2, patch=(16, 16))
-    with pytest.raises(ValueError, match="augment shift: pairs of pictures take mirror and turn"):
+    with pytest.raises(ValueError, match="augment shift: pairs of pictures take mirror, flip and turn"):
         pairs.batch(0, 0, np.array([0]), (Shift(2),))
-    whole = Pairs(pairs.pictures, 2)
-    with pytest.raises(ValueError, match="give the patches a size"):
-        whole.batch(0, 0, np.array([0]))
+
+
+def test_a_whole_picture_is_a_batch(folder):
+    pairs, _ = decode_pairs(open_pictures(folder).train, scale=2)
+    assert pairs.most == 1
+    batch = pairs.batch(0, 0, np.array([3]))
+    assert np.array_equal(batch.pictures[0].permute(1, 2, 0), pairs.source(3))
+    assert np.array_equal(batch.targets[0].permute(1, 2, 0), pairs[3].target)
 
 
 def test_an_epoch_has_as_many_patches_as_fit_side_by_side(folder):

@@ -69,7 +69,7 @@ class Plain(nn.Module):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [2, 3])
 def test_a_network_that_adds_nothing_scores_as_bicubic_does(folder, scale, channels):
-    task = Upscale((), SEEN[channels], {"scale": scale})
+    task = Upscale((), SEEN[channels], head={"scale": scale})
     _, val = loaders(folder, scale)
     model = task.model(Plain(scale)).train()
     outcome, scores = task.evaluate(model, val, val.dataset.names)
@@ -86,7 +86,7 @@ def test_a_network_that_adds_nothing_scores_as_bicubic_does(folder, scale, chann
 
 
 def test_processes_bring_their_shares_together(folder):
-    task = Upscale((), SEEN[1], {"scale": 2})
+    task = Upscale((), SEEN[1], head={"scale": 2})
     model, found = task.model(Plain(2)), []
     pairs = loaders(folder)[1].dataset
     whole, _ = task.evaluate(model, loaders(folder)[1], pairs.names)
@@ -105,7 +105,7 @@ def test_processes_bring_their_shares_together(folder):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_loss_is_the_mean_difference_in_the_networks_units(channels):
-    task = Upscale((), SEEN[channels], {"scale": 2})
+    task = Upscale((), SEEN[channels], head={"scale": 2})
     model = task.model(nn.Upsample(scale_factor=2))
     small = torch.full((2, 3, 4, 4), 100, dtype=torch.uint8)
     large = torch.full((2, 3, 8, 8), 110, dtype=torch.uint8)
@@ -114,7 +114,7 @@ def test_the_loss_is_the_mean_difference_in_the_networks_units(channels):
 
 
 def test_it_learns_more_than_bicubic(folder):
-    task = Upscale((), SEEN[1], {"scale": 2})
+    task = Upscale((), SEEN[1], head={"scale": 2})
     train, val = loaders(folder)
     torch.manual_seed(0)
     model = task.model(create("edsr_slim", scale=2, channels=1, width=16, depth=1))
@@ -135,19 +135,23 @@ def test_it_learns_more_than_bicubic(folder):
 
 def test_the_outcome_is_kept(tmp_path):
     numbers = np.array([30.5, 31.5])
-    outcome = Enlarged(("a", "b"), numbers, numbers / 40, numbers - 2, numbers / 1000)
+    outcome = Enlarged(("a", "b"), numbers, numbers / 40, numbers - 2, numbers / 1000, 2, 7)
     again = Enlarged.load(outcome.save(tmp_path / "outcome.npz"))
     assert again.names == outcome.names
     assert again.scores == outcome.scores == pytest.approx((0.031, 31.0, 0.775))
     assert np.array_equal(again.bicubic, outcome.bicubic)
+    assert (again.scale, again.margin) == (2, 7)
+    assert again.score == "31.00 dB (bicubic 29.00), SSIM 0.7750 for x2"
+    assert again.told(()) == ["a  30.50 dB (bicubic 28.50), SSIM 0.7625", "b  " + again.note(1)]
+    assert [row[0] for row in again.tables(())[0][2]] == ["a", "b"]
     with pytest.raises(ValueError, match="does not exist"):
         Enlarged.load(tmp_path / "none.npz")
     (tmp_path / "broken.npz").write_bytes(b"no")
     with pytest.raises(ValueError, match="not an outcome"):
         Enlarged.load(tmp_path / "broken.npz")
     with pytest.raises(NotNumbers, match="ssim"):
-        Enlarged(("a", "b"), numbers, numbers * np.nan, numbers, numbers)
+        Enlarged(("a", "b"), numbers, numbers * np.nan, numbers, numbers, 2, 7)
     with pytest.raises(ValueError, match="shape"):
-        Enlarged(("a",), numbers, numbers, numbers, numbers)
+        Enlarged(("a",), numbers, numbers, numbers, numbers, 2, 7)
     with pytest.raises(ValueError, match="0 pictures"):
-        Enlarged((), *[np.zeros(0)] * 4)
+        Enlarged((), *[np.zeros(0)] * 4, 2, 7)

@@ -100,6 +100,15 @@ class Pairs:
         return ()
 
     @property
+    def most(self) -> int:
+        """How many items one batch can hold: whole pictures have sizes of their own."""
+        return len(self) if self.patch else 1
+
+    def source(self, k: int) -> np.ndarray:
+        """The whole small picture of item k, uint8 (h, w, 3): what is to be enlarged."""
+        return self[k].picture
+
+    @property
     def least(self) -> tuple[int, int]:
         """Height and width from which on a picture can be used."""
         height, width = self.patch or (LEAST + 2 * SUPPORT,) * 2
@@ -130,7 +139,8 @@ class Pairs:
     def batch(
         self, seed: int, epoch: int, indices: np.ndarray, augment: Sequence[Step] = ()
     ) -> Batch:
-        """Patches: small uint8 (N, 3, h, w), targets the large ones (N, 3, scale h, scale w).
+        """Patches: small uint8 (N, 3, h, w), targets the large ones (N, 3, scale h, scale w);
+        without a patch, one whole picture.
 
         Places and augmentation are a function of (seed, epoch, index). ValueError for steps that
         cannot be done to both sides alike.
@@ -138,9 +148,9 @@ class Pairs:
         for step in augment:
             if not isinstance(step, ALIKE):
                 given = type(step).__name__.lower()
-                raise ValueError(f"augment {given}: pairs of pictures take mirror and turn only")
+                raise ValueError(f"augment {given}: pairs of pictures take mirror, flip and turn only")
         u = draws(seed, epoch, indices, 2 + sum(step.draws for step in augment))
-        pairs = (self._patch(self._picture(k), row) for k, row in zip(indices.tolist(), u))
+        pairs = (self._pair(self._picture(k), row) for k, row in zip(indices.tolist(), u))
         low, high = (torch.from_numpy(np.stack(side)).permute(0, 3, 1, 2) for side in zip(*pairs))
         at = 2
         for step in augment:
@@ -175,11 +185,12 @@ class Pairs:
         height, width = (n // self.scale for n in large.shape[:2])
         return resize(large, (height, width), self.filter)
 
-    def _patch(self, i: int, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _pair(self, i: int, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A patch of picture i at the place that u (2+,) says: small and large."""
+        large, s = self._large(i), self.scale
         if self.patch is None:
-            raise ValueError("whole pictures make no batch; give the patches a size")
-        large, s, (height, width) = self._large(i), self.scale, self.patch
+            return self._small(large), large
+        height, width = self.patch
         top = int(u[0] * (large.shape[0] // s - height + 1))
         left = int(u[1] * (large.shape[1] // s - width + 1))
         # What the filter sees of it, and no more: the pixels are those of the whole small picture.
@@ -208,7 +219,7 @@ def decode_pairs(
     return pairs, findings
 
 
-ALIKE = (Mirror, Turn)
+ALIKE = (Mirror, Flip, Turn)
 """Steps that do the same to the small picture and to the large one."""
 
 

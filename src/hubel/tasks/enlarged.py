@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -14,6 +16,8 @@ from hubel.runtime.files import write_whole
 from hubel.tasks.outcome import NotNumbers
 
 Numbers = NDArray[np.float64]
+EACH = ("psnr", "ssim", "bicubic", "losses")
+"""The scores that every picture has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +25,8 @@ class Enlarged:
     """Scores of N enlarged pictures, float64 (N,) each, as tasks/fidelity.py counts them.
 
     `psnr` in dB and `ssim`; `bicubic`, the PSNR of the plain bicubic enlargement beside it;
-    `losses`, the validation loss. ValueError where these do not fit together, NotNumbers where one
-    is NaN.
+    `losses`, the validation loss. The pictures were enlarged `scale` times by a network that sees
+    `margin` pixels far. ValueError where these do not fit together, NotNumbers where one is NaN.
     """
 
     names: tuple[str, ...]
@@ -30,12 +34,14 @@ class Enlarged:
     ssim: Numbers
     bicubic: Numbers
     losses: Numbers
+    scale: int
+    margin: int
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         if not self.names:
             raise ValueError("an outcome of 0 pictures; validate on at least one")
-        for name in COLUMNS:
+        for name in EACH:
             values = np.asarray(getattr(self, name), np.float64)
             if values.shape != (len(self.names),):
                 rule = "give one number for each"
@@ -49,9 +55,45 @@ class Enlarged:
         """Means over the pictures: loss, PSNR in dB, SSIM."""
         return float(self.losses.mean()), float(self.psnr.mean()), float(self.ssim.mean())
 
+    @property
+    def score(self) -> str:
+        """The scores of record in words."""
+        _, db, similarity = self.scores
+        plain = self.bicubic.mean()
+        return f"{db:.2f} dB (bicubic {plain:.2f}), SSIM {similarity:.4f} for x{self.scale}"
+
+    @property
+    def worst(self) -> NDArray[np.int64]:
+        """(N,): all pictures, the least gain over the bicubic filter first."""
+        return np.argsort(self.psnr - self.bicubic, kind="stable")
+
+    def told(self, classes: Sequence[str]) -> list[str]:
+        """A line for each picture, up to 20."""
+        wide = max(map(len, self.names))
+        lines = [f"{name:<{wide}}  {self.note(i)}" for i, name in enumerate(self.names)]
+        return lines if len(lines) <= 20 else []
+
+    def note(self, i: int) -> str:
+        """How near picture i came."""
+        plain = f"bicubic {self.bicubic[i]:.2f}"
+        return f"{self.psnr[i]:.2f} dB ({plain}), SSIM {self.ssim[i]:.4f}"
+
+    def tables(
+        self, classes: Sequence[str]
+    ) -> list[tuple[str, Sequence[str], list[tuple[Any, ...]]]]:
+        """Every picture with its scores."""
+        head = ("Picture", "PSNR in dB", "SSIM", "Bicubic in dB", "Gain in dB")
+        columns = self.psnr, self.ssim, self.bicubic, self.psnr - self.bicubic
+        rows = [(name, *map(float, row)) for name, *row in zip(self.names, *columns)]
+        return [(f"Every picture, x{self.scale}, on luma, {self.scale} pixels cut", head, rows)]
+
+    def plots(self, classes: Sequence[str]) -> list[Any]:
+        """None: the table says it all."""
+        return []
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one compressed .npz, whole or not at all."""
-        arrays = {name: getattr(self, name) for name in COLUMNS}
+        arrays = {name: getattr(self, name) for name in (*EACH, "scale", "margin")}
         names = np.array(self.names, np.str_)
         return write_whole(path, lambda file: np.savez_compressed(file, names=names, **arrays))
 
@@ -60,11 +102,10 @@ class Enlarged:
         """Read what `save` wrote. No pickle: nothing in the file is run."""
         try:
             with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return cls(tuple(file["names"].tolist()), *(file[name] for name in COLUMNS))
+                each = [file[name] for name in EACH]
+                names = tuple(file["names"].tolist())
+                return cls(names, *each, int(file["scale"]), int(file["margin"]))
         except FileNotFoundError:
             raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
         except (ValueError, OSError, EOFError, KeyError, TypeError, BadZipFile) as error:
             raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
-
-
-COLUMNS = tuple(field.name for field in fields(Enlarged) if field.name != "names")

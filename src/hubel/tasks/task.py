@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hubel.data import Loader
 from hubel.data.types import each
-from hubel.networks import Network
+from hubel.networks import Network, create
 from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.runtime.decode.catalogue import Seen
@@ -73,6 +73,13 @@ class Task:
     """The kind of outcome that its validation gives."""
     outputs: ClassVar[tuple[str, ...]] = ("logits",)
     """What its network gives, in order: the names of the graph's outputs."""
+
+    def network(self, name: str, **words: Any) -> nn.Module:
+        """The network of that name, freshly drawn, before `around`: one of the catalogue, or one's
+        own.
+        """
+        classes, channels = len(self.classes), self.preprocess.channels
+        return create(name, classes=classes, channels=channels, **words)
 
     def around(self, backbone: nn.Module) -> nn.Module:
         """The network with neck and head: normalized pictures (N, C, H, W) -> a tensor, or a tuple

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -15,20 +14,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hubel.data import Loader
-from hubel.ops.normalize import Normalize
-from hubel.pictures import Preprocess
-from hubel.runtime.decode.upscale import Run, bicubic, decode, tiled
+from hubel.runtime.decode.upscale import Larger, Run, bicubic, decode, rounded, tiled
 from hubel.tasks.enlarged import Enlarged
 from hubel.tasks.fidelity import psnr, ssim
-from hubel.tasks.upscalers import reach
+from hubel.tasks.task import Task
+from hubel.tasks.upscalers import create, reach
 
-Row = tuple[float, float, float, float]
-"""Of a picture: PSNR, SSIM, PSNR of the bicubic enlargement, loss."""
+CHANNELS = {1: ("luma",), 3: ("red", "green", "blue")}
+"""What a network of so many channels gives for a pixel: the classes of the task."""
 
 
 @dataclass(frozen=True)
-class Upscale:
-    """The task of enlarging pictures by head["scale"].
+class Upscale(Task):
+    """The task of enlarging pictures by head["scale"]: 2, 3 or 4.
 
     Targets are the large pictures, uint8 (N, 3, scale H, scale W). A preprocessing of one channel
     makes a network of luma, which leaves the chroma to the bicubic filter; one of three makes a
@@ -37,13 +35,10 @@ class Upscale:
     (tasks/fidelity.py), means over the pictures.
     """
 
-    classes: tuple[str, ...]
-    preprocess: Preprocess
-    head: Mapping[str, Any] = field(default_factory=dict)
-
-    name: ClassVar[str] = "upscale"
-    better: ClassVar[str] = "val_psnr"
+    name = "upscale"
+    better = "val_psnr"
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_psnr", "val_ssim")
+    answers: ClassVar[Any] = Enlarged
     outputs: ClassVar[tuple[str, ...]] = ("picture",)
 
     @property
@@ -51,9 +46,11 @@ class Upscale:
         """How many times larger each side becomes."""
         return int(self.head.get("scale", 2))
 
-    def model(self, network: nn.Module) -> nn.Module:
-        """Pictures (N, C, H, W) in 0..255 -> normalized (N, C, scale H, scale W)."""
-        return nn.Sequential(OrderedDict(normalize=Normalize(self.preprocess), network=network))
+    def network(self, name: str, **words: Any) -> nn.Module:
+        """One of tasks/upscalers.py, or one's own, which is given the scale."""
+        if ":" in name:
+            return super().network(name, scale=self.scale, **words)
+        return create(name, scale=self.scale, channels=self.preprocess.channels, **words)
 
     def objective(self, model: nn.Module, pictures: Tensor, targets: Tensor) -> Tensor:
         """Mean absolute difference: Lim et al. 2017 (arXiv 1707.02921), section 3.2."""
@@ -65,7 +62,7 @@ class Upscale:
         model: nn.Module,
         loader: Loader,
         names: Sequence[str],
-        gather: Callable[[list[Row]], list[list[Row]]] = lambda mine: [mine],
+        gather: Callable[[Any], list[Any]] = lambda mine: [mine],
         views: Callable[[Run], Run] = lambda run: run,
     ) -> tuple[Enlarged, dict[str, float]]:
         """Every whole picture of the loader's `Pairs`, enlarged, and the scores.
@@ -76,32 +73,46 @@ class Upscale:
         training, device = model.training, next(model.parameters()).device
         model.eval()
         margin = reach(model.get_submodule("network"), self.preprocess.channels)
-        run = views(_run(model, device))
+
+        def run(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+            return model(_tensor(pictures).to(device)).float().cpu().numpy()
+
         pairs, (rank, count) = loader.dataset, loader.share
-        mine: list[Row] = []
+        mine: list[tuple[float, ...]] = []
         for i in range(len(pairs) * rank // count, len(pairs) * (rank + 1) // count):
             small, large = pairs[i].picture, pairs[i].target
-            values = tiled(run, small, scale=self.scale, margin=margin)
-            made = decode([values], self.preprocess, small.shape[:2], picture=small)
-            plain = np.rint(bicubic(small, large.shape[:2])).clip(0, 255).astype(np.uint8)
-            truth = model.get_submodule("normalize")(_tensor(large[None], device))
-            loss = float((torch.from_numpy(values) - truth[0].cpu()).abs().mean())
-            border = self.scale
-            scores = psnr(made, large, border), ssim(made, large, border)
-            mine.append((*scores, psnr(plain, large, border), loss))
+            values = tiled(views(run), small, margin=margin)
+            truth = model.get_submodule("normalize")(_tensor(large[None]).to(device))[0]
+            loss = float((torch.from_numpy(values) - truth.cpu()).abs().mean())
+            made = decode(values, self.preprocess, small)
+            mine.append((*compared(made, small, large), loss))
         model.train(training)
         columns = np.array(list(chain(*gather(mine)))).T
-        outcome = Enlarged(tuple(names), *columns)
+        outcome = Enlarged(tuple(names), *columns, self.scale, margin)
         return outcome, dict(zip(self.scores, outcome.scores))
 
+    def truth(self, dataset: Any, index: int) -> Larger:
+        """The large picture that a whole one was made from."""
+        return Larger(dataset[index].target)
 
-def _run(model: nn.Module, device: torch.device) -> Run:
-    def run(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return model(_tensor(pictures, device)).float().cpu().numpy()
+    def target(self, targets: Tensor, n: int, size: tuple[int, int]) -> Larger:
+        """The large patch number n."""
+        return Larger(targets[n].permute(1, 2, 0).numpy())
 
-    return run
+    def thresholds(self, outcome: Enlarged) -> dict[str, float]:
+        """How far the network sees, for tiles."""
+        return {"margin": outcome.margin}
 
 
-def _tensor(pictures: NDArray[np.uint8], device: torch.device) -> Tensor:
+def compared(
+    made: NDArray[np.uint8], small: NDArray[np.uint8], large: NDArray[np.uint8]
+) -> tuple[float, float, float]:
+    """PSNR and SSIM of an enlarged picture, and the PSNR of the bicubic enlargement."""
+    border = large.shape[0] // small.shape[0]
+    plain = rounded(bicubic(small, large.shape[:2]))
+    return psnr(made, large, border), ssim(made, large, border), psnr(plain, large, border)
+
+
+def _tensor(pictures: NDArray[np.uint8]) -> Tensor:
     """uint8 (N, H, W, 3) -> (N, 3, H, W)."""
-    return torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2)
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2)

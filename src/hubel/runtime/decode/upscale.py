@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,63 +16,93 @@ Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """The network: pictures uint8 (N, H, W, 3) -> values (N, C, scale H, scale W)."""
 
 TILE = 256
-"""Longest side, in pixels of the small picture, that goes through the network at once."""
+"""Longest side, in pixels of the small picture, that is enlarged at once."""
+FAR = 1000
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
-def enlarge(
-    run: Run, picture: NDArray[np.uint8], preprocess: Preprocess, *, scale: int, margin: int,
-    tile: tuple[int, int] | None = None,
-) -> NDArray[np.uint8]:  # fmt: skip
-    """A picture uint8 (h, w, 3) -> uint8 (scale h, scale w, 3), the whole way.
+@dataclass(frozen=True, eq=False)
+class Larger:
+    """A picture that was enlarged: uint8 (H, W, 3)."""
 
-    `margin` is how far the network sees around a pixel, `tile` the (height, width) of what `run`
-    takes where that is fixed.
+    pixels: NDArray[np.uint8]
+
+    def told(self, classes: Sequence[str]) -> str:
+        """Its size."""
+        height, width = self.pixels.shape[:2]
+        return f"{width} x {height} pixels"
+
+    def to_dict(self, classes: Sequence[str]) -> dict[str, Any]:
+        """Its size; the pixels are written by `drawn`."""
+        height, width = self.pixels.shape[:2]
+        return {"width": width, "height": height}
+
+    def drawn(self, picture: NDArray[np.uint8], classes: Sequence[str]) -> NDArray[np.uint8]:
+        """The enlarged picture itself."""
+        return self.pixels
+
+
+def whole(
+    engine: Callable[[NDArray[np.uint8]], Sequence[NDArray[np.float32]]],
+    picture: NDArray[np.uint8],
+    preprocess: Preprocess,
+    *,
+    margin: int = 0,
+) -> Larger:
+    """A picture uint8 (h, w, 3) of any size, enlarged; `margin` is how far the network sees.
+
+    ValueError for a margin that no network has.
     """
-    values = tiled(run, picture, scale=scale, margin=margin, tile=tile)
-    return decode([values], preprocess, picture.shape[:2], picture=picture)
+    if type(margin) is not int or not 0 <= margin <= FAR:
+        raise ValueError(f"margin={margin!r}; a network sees 0 to {FAR} whole pixels far")
+    return enlarge(lambda seen: engine(seen)[0], picture, preprocess, margin=margin)
+
+
+def enlarge(
+    run: Run, picture: NDArray[np.uint8], preprocess: Preprocess, *, margin: int
+) -> Larger:
+    """The same with the network as a function."""
+    return Larger(decode(tiled(run, picture, margin=margin), preprocess, picture))
 
 
 def tiled(
-    run: Run, picture: NDArray[np.uint8], *, scale: int, margin: int,
-    tile: tuple[int, int] | None = None,
-) -> NDArray[np.float32]:  # fmt: skip
-    """A picture (h, w, 3) -> the network's values (C, scale h, scale w), whatever the tiles.
+    run: Run, picture: NDArray[np.uint8], *, margin: int, tile: int = TILE
+) -> NDArray[np.float32]:
+    """A picture (h, w, 3) -> the network's values (C, scale h, scale w), the same for any `tile`,
+    the longest side that is enlarged at once.
 
     The picture is continued by its mirror image, and of every tile only what lies `margin` pixels
-    from its sides is kept: there no padding of the network shows, so there are no seams. ValueError
-    for a tile of which nothing would be kept.
+    from its sides is kept: there no padding of the network shows, so there are no seams.
     """
     size = np.array(picture.shape[:2])
-    keep = np.minimum(size, TILE) if tile is None else np.array(tile) - 2 * margin
-    if keep.min() < 1:
-        least = 2 * margin + 1
-        raise ValueError(f"tiles of {tile}: this network sees {margin} pixels far; use {least} up")
-    (rows, columns), m = -(-size // keep), margin * scale
-    beyond = (rows, columns) * keep - size + margin
-    wide = np.pad(picture, ((margin, beyond[0]), (margin, beyond[1]), (0, 0)), mode="symmetric")
-    height, width = keep + 2 * margin
+    counts = -(-size // tile)
+    keep = -(-size // counts)  # tiles of one size
+    (top, left), (height, width) = counts * keep - size + margin, keep + 2 * margin
+    wide = np.pad(picture, ((margin, top), (margin, left), (0, 0)), mode="symmetric")
     lines = []
-    for top in range(0, rows * keep[0], keep[0]):
+    for i in range(counts[0]):
         line = []
-        for left in range(0, columns * keep[1], keep[1]):
-            seen = wide[None, top : top + height, left : left + width]
-            line.append(run(seen)[0, :, m : m + scale * keep[0], m : m + scale * keep[1]])
+        for j in range(counts[1]):
+            y, x = i * keep[0], j * keep[1]
+            values = run(wide[None, y : y + height, x : x + width])[0]
+            scale = values.shape[1] // height
+            m, rows, columns = scale * margin, scale * keep[0], scale * keep[1]
+            line.append(values[:, m : m + rows, m : m + columns])
         lines.append(np.concatenate(line, axis=2))
-    return np.concatenate(lines, axis=1)[:, : scale * size[0], : scale * size[1]]
+    rows, columns = scale * size
+    return np.concatenate(lines, axis=1)[:, :rows, :columns]
 
 
 def decode(
-    outputs: Sequence[NDArray[np.float32]], preprocess: Preprocess, size: tuple[int, int], *,
-    picture: NDArray[np.uint8],
-) -> NDArray[np.uint8]:  # fmt: skip
-    """Values (C, H, W) as the network normalizes them -> uint8 (H, W, 3).
+    values: NDArray[np.float32], preprocess: Preprocess, picture: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Values (C, H, W), normalized as the network's input is -> uint8 (H, W, 3).
 
-    Of a network for luma (C = 1) the colours come from the bicubic enlargement of `picture`, uint8
-    (*size, 3): its chroma is kept, its luma replaced. ValueError for values that are no numbers.
+    Of a network for luma (C = 1) the colours come from the bicubic enlargement of the small
+    `picture`, uint8 (h, w, 3): its chroma is kept, its luma replaced. ValueError for values that
+    are no numbers.
     """
-    (values,) = outputs
     if not np.isfinite(values).all():
         raise ValueError("the network's pixels hold NaN or infinity: its weights are broken")
     mean, std = (np.array(x, np.float32)[:, None, None] for x in (preprocess.mean, preprocess.std))
@@ -78,10 +110,10 @@ def decode(
     if pixels.shape[2] == 1:
         coarse = bicubic(picture, pixels.shape[:2])
         pixels = coarse + (pixels - (coarse @ np.array(LUMA, np.float32))[:, :, None])
-    return np.rint(pixels).clip(0, 255).astype(np.uint8)
+    return rounded(pixels)
 
 
-def bicubic(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.float32]:
+def bicubic(picture: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.float32]:
     """uint8 (h, w, 3) -> float32 (H, W, 3), by Pillow's cubic filter (a = -0.5), not rounded."""
     height, width = size
     planes = (Image.fromarray(plane.astype(np.float32)) for plane in np.moveaxis(picture, 2, 0))
@@ -89,9 +121,14 @@ def bicubic(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.flo
     return np.stack(made, axis=2)
 
 
+def rounded(pixels: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Values in 0..255, and what lies beyond, as pixels."""
+    return np.rint(pixels).clip(0, 255).astype(np.uint8)
+
+
 def self_ensemble(run: Run) -> Run:
     """The mean over a tile's four turns, each also mirrored: Lim et al. 2017 (arXiv 1707.02921),
-    section 3.3. Eight passes; tiles of a fixed size must be square.
+    section 3.3. Eight passes.
     """
 
     def eightfold(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
