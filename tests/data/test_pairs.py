@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hubel.data.geometry import Mirror, Shift
 from hubel.data.moving import Turn
 from hubel.data.pairs import decode_pairs, open_pictures
 from hubel.pictures.preprocess import FILTERS, resize
@@ -130,7 +131,9 @@ def test_both_sides_are_turned_and_mirrored_alike(folder):
 
 def test_other_steps_are_refused(folder):
     pairs, _ = decode_pairs(open_pictures(folder).train, scale=2, patch=(16, 16))
-    with pytest.raises(ValueError, match="augment shift: pairs of pictures take mirror, flip and turn"):
+    with pytest.raises(
+        ValueError, match="augment shift: pairs of pictures take mirror, flip and turn"
+    ):
         pairs.batch(0, 0, np.array([0]), (Shift(2),))
 
 

@@ -22,7 +22,7 @@ def picture() -> np.ndarray:
 
 
 def blurred(pictures: np.ndarray) -> np.ndarray:
-    """A network that sees 2 pixels far, pads with zeros, and doubles: (N, H, W, 3) -> (N, 1, 2H, 2W)."""
+    """A network that sees 2 pixels far, pads with zeros, and doubles: -> (N, 1, 2H, 2W)."""
     grey = np.pad(pictures.mean(axis=3) / 255, ((0, 0), (2, 2), (2, 2)))
     height, width = pictures.shape[1:3]
     total = sum(

@@ -148,7 +148,9 @@ class Pairs:
         for step in augment:
             if not isinstance(step, ALIKE):
                 given = type(step).__name__.lower()
-                raise ValueError(f"augment {given}: pairs of pictures take mirror, flip and turn only")
+                raise ValueError(
+                    f"augment {given}: pairs of pictures take mirror, flip and turn only"
+                )
         u = draws(seed, epoch, indices, 2 + sum(step.draws for step in augment))
         pairs = (self._pair(self._picture(k), row) for k, row in zip(indices.tolist(), u))
         low, high = (torch.from_numpy(np.stack(side)).permute(0, 3, 1, 2) for side in zip(*pairs))

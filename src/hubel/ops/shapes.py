@@ -263,7 +263,7 @@ def interpolate(input, size=None, scale_factor=None, *args, **kwargs) -> Outcome
 
 
 def pixel_shuffle(input, upscale_factor) -> Outcome:
-    """The channels of a cell as upscale_factor^2 cells within it, each of which sees what it saw."""
+    """The channels of a cell become cells within it, each of which sees what the cell saw."""
     n, (c, h, w), place = upscale_factor, input.shape[-3:], place_of(input)
     shape = (*input.shape[:-3], c // n**2, h * n, w * n)
     return shape, place and place.over(place.rows.zoomed(h * n), place.columns.zoomed(w * n)), 0

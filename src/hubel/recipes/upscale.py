@@ -1,6 +1,6 @@
 """Super-resolution x2 from a folder of pictures.
 
-    hubel train path/to/superres --recipe upscale
+hubel train path/to/superres --recipe upscale
 """
 
 from hubel.data.geometry import Mirror
@@ -12,9 +12,7 @@ RECIPE = Recipe(
     task="upscale",
     head={"scale": 2},
     network="edsr_slim",
-    preprocess=Preprocess(
-        size=(48, 48), filter="bicubic", channels=1, mean=(0.5,), std=(0.25,)
-    ),
+    preprocess=Preprocess(size=(48, 48), filter="bicubic", channels=1, mean=(0.5,), std=(0.25,)),
     augment=(Mirror(), Turn()),
     epochs=20,
     batch=16,

@@ -45,7 +45,8 @@ class Engine:
         if pictures.dtype != np.uint8 or pictures.ndim != 4 or not all(fits):
             raise ValueError(
                 f"pictures {pictures.dtype} {pictures.shape}: this bundle takes uint8 "
-                f"(N, {', '.join(str(n or 'any') for n in self.shape)}); prepare them with its Preprocess"
+                f"(N, {', '.join(str(n or 'any') for n in self.shape)}); prepare them with its "
+                "Preprocess"
             )
         try:
             return self._session.run(list(self.outputs), {"pictures": pictures})
@@ -59,7 +60,10 @@ class Engine:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         given = [x.shape[1:] if classes else [] for x in outputs]
         found = [
-            *((x.name, x.type, [n if type(n) is int else None for n in x.shape[1:]]) for x in inputs),
+            *(
+                (x.name, x.type, [n if type(n) is int else None for n in x.shape[1:]])
+                for x in inputs
+            ),
             *((x.name, x.type, shape) for x, shape in zip(outputs, given)),
         ]
         wanted = [

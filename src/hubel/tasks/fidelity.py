@@ -1,9 +1,9 @@
-"""How near a picture comes to the true one: PSNR and SSIM on luma, as super-resolution counts them.
+"""How near a picture comes to the true one: PSNR and SSIM, as super-resolution counts them.
 
-Pictures are uint8 (H, W, 3). Luma is that of ITU-R BT.601 in the studio's range, 16..235, unrounded;
-`border` pixels of every side are cut. Bicubic enlargement of Set5, whose small pictures are made by
-the antialiased cubic filter and rounded to 8 bits, has 33.67, 30.40 and 28.43 dB for x2, x3 and x4;
-the papers, which do not round them, print 33.66, 30.39 and 28.42.
+Pictures are uint8 (H, W, 3). Scores are of luma, that of ITU-R BT.601 in the studio range 16..235,
+not rounded; `border` pixels of every side are cut. Bicubic enlargement of Set5, whose small
+pictures are made by the antialiased cubic filter and rounded to 8 bits, has 33.67, 30.40 and 28.43
+dB for x2, x3 and x4; the papers, which do not round them, print 33.66, 30.39 and 28.42.
 """
 
 from __future__ import annotations

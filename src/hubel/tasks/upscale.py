@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar
@@ -14,7 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hubel.data import Loader
-from hubel.runtime.decode.upscale import Larger, Run, bicubic, decode, rounded, tiled
+from hubel.data.pairs import Pairs
+from hubel.pictures import Preprocess
+from hubel.runtime.decode.upscale import (
+    Larger, Run, bicubic, decode, normalized, rounded, tiled,
+)  # fmt: skip
 from hubel.tasks.enlarged import Enlarged
 from hubel.tasks.fidelity import psnr, ssim
 from hubel.tasks.task import Task
@@ -78,14 +82,8 @@ class Upscale(Task):
             return model(_tensor(pictures).to(device)).float().cpu().numpy()
 
         pairs, (rank, count) = loader.dataset, loader.share
-        mine: list[tuple[float, ...]] = []
-        for i in range(len(pairs) * rank // count, len(pairs) * (rank + 1) // count):
-            small, large = pairs[i].picture, pairs[i].target
-            values = tiled(views(run), small, margin=margin)
-            truth = model.get_submodule("normalize")(_tensor(large[None]).to(device))[0]
-            loss = float((torch.from_numpy(values) - truth.cpu()).abs().mean())
-            made = decode(values, self.preprocess, small)
-            mine.append((*compared(made, small, large), loss))
+        share = range(len(pairs) * rank // count, len(pairs) * (rank + 1) // count)
+        mine = list(scored(views(run), pairs, share, self.preprocess, margin))
         model.train(training)
         columns = np.array(list(chain(*gather(mine)))).T
         outcome = Enlarged(tuple(names), *columns, self.scale, margin)
@@ -104,13 +102,17 @@ class Upscale(Task):
         return {"margin": outcome.margin}
 
 
-def compared(
-    made: NDArray[np.uint8], small: NDArray[np.uint8], large: NDArray[np.uint8]
-) -> tuple[float, float, float]:
-    """PSNR and SSIM of an enlarged picture, and the PSNR of the bicubic enlargement."""
-    border = large.shape[0] // small.shape[0]
-    plain = rounded(bicubic(small, large.shape[:2]))
-    return psnr(made, large, border), ssim(made, large, border), psnr(plain, large, border)
+def scored(
+    run: Run, pairs: Pairs, indices: Iterable[int], preprocess: Preprocess, margin: int
+) -> Iterator[tuple[float, float, float, float]]:
+    """Of whole pictures: PSNR, SSIM, PSNR of the bicubic enlargement, and loss."""
+    for i in indices:
+        small, large = pairs[i].picture, np.asarray(pairs[i].target)
+        values = tiled(run, small, margin=margin)
+        made, plain = decode(values, preprocess, small), rounded(bicubic(small, large.shape[:2]))
+        loss = float(np.abs(values - normalized(large, preprocess)).mean(dtype=np.float64))
+        border = pairs.scale
+        yield psnr(made, large, border), ssim(made, large, border), psnr(plain, large, border), loss
 
 
 def _tensor(pictures: NDArray[np.uint8]) -> Tensor:

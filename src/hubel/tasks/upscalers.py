@@ -97,9 +97,7 @@ def fsrcnn(
     rows = [(channels, width, 5), (width, shrink, 1), *[(shrink, shrink, 3)] * depth]
     rows.append((shrink, width, 1))
     body = [layer for row in rows for layer in (conv(*row), nn.PReLU(row[1]))]
-    up = nn.ConvTranspose2d(
-        width, channels, 9, stride=scale, padding=4, output_padding=scale - 1
-    )
+    up = nn.ConvTranspose2d(width, channels, 9, stride=scale, padding=4, output_padding=scale - 1)
     if not up.weight.is_meta:
         nn.init.normal_(up.weight, 0, 0.001)  # section 4.1
         nn.init.zeros_(up.bias)
@@ -143,16 +141,16 @@ def edsr_slim(scale: int, channels: int, *, width: int = 32, depth: int = 8) -> 
     as in VDSR: everything learned happens at low resolution.
     """
     last = quiet(conv(width, channels * scale**2))
-    body = nn.Sequential(
-        conv(channels, width), _trunk(width, depth), last, nn.PixelShuffle(scale)
-    )
+    body = nn.Sequential(conv(channels, width), _trunk(width, depth), last, nn.PixelShuffle(scale))
     return Added(body, Bicubic(scale))
 
 
 def _trunk(width: int, depth: int) -> nn.Module:
     """Residual blocks and a convolution, with a skip over all of them."""
     blocks = [
-        Added(nn.Sequential(conv(width, width), nn.ReLU(), quiet(conv(width, width))), nn.Identity())
+        Added(
+            nn.Sequential(conv(width, width), nn.ReLU(), quiet(conv(width, width))), nn.Identity()
+        )
         for _ in range(depth)
     ]
     return Added(nn.Sequential(*blocks, quiet(conv(width, width))), nn.Identity())

@@ -165,6 +165,9 @@ def gather(
 
 def _pairs(recipe: Recipe, data: Any, say: Callable[[str], None]) -> Gathered:
     """Pictures with their small forms: patches to train on, whole ones to score on."""
+    for name in ("labels", "folds"):
+        if getattr(recipe, name):
+            raise ValueError(f"{name} are for classes, which the task upscale has none of")
     if not isinstance(data, Data):
         data = open_pictures(data, seed=recipe.split, val=recipe.val)
     data = _few(data, recipe)

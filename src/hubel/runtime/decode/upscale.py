@@ -19,7 +19,8 @@ TILE = 256
 """Longest side, in pixels of the small picture, that is enlarged at once."""
 FAR = 1000
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+# Of ITU-R BT.601, as Pillow rounds it and as the graph's normalization takes it.
+LUMA = np.array([19595, 38470, 7471], np.float32) / 65536
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +60,7 @@ def whole(
     return enlarge(lambda seen: engine(seen)[0], picture, preprocess, margin=margin)
 
 
-def enlarge(
-    run: Run, picture: NDArray[np.uint8], preprocess: Preprocess, *, margin: int
-) -> Larger:
+def enlarge(run: Run, picture: NDArray[np.uint8], preprocess: Preprocess, *, margin: int) -> Larger:
     """The same with the network as a function."""
     return Larger(decode(tiled(run, picture, margin=margin), preprocess, picture))
 
@@ -105,12 +104,27 @@ def decode(
     """
     if not np.isfinite(values).all():
         raise ValueError("the network's pixels hold NaN or infinity: its weights are broken")
-    mean, std = (np.array(x, np.float32)[:, None, None] for x in (preprocess.mean, preprocess.std))
+    mean, std = _constants(preprocess)
     pixels = (255 * (values * std + mean)).transpose(1, 2, 0)  # (H, W, C)
     if pixels.shape[2] == 1:
         coarse = bicubic(picture, pixels.shape[:2])
-        pixels = coarse + (pixels - (coarse @ np.array(LUMA, np.float32))[:, :, None])
+        pixels = coarse + (pixels - (coarse @ LUMA)[:, :, None])
     return rounded(pixels)
+
+
+def normalized(picture: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.float32]:
+    """uint8 (H, W, 3) -> (C, H, W), what a network would give for exactly this picture."""
+    mean, std = _constants(preprocess)
+    pixels = picture.astype(np.float32)
+    if preprocess.channels == 1:
+        pixels = (pixels @ LUMA)[:, :, None]
+    return (pixels.transpose(2, 0, 1) / 255 - mean) / std
+
+
+def _constants(preprocess: Preprocess) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation, (C, 1, 1)."""
+    mean, std = (np.array(x, np.float32) for x in (preprocess.mean, preprocess.std))
+    return mean[:, None, None], std[:, None, None]
 
 
 def bicubic(picture: NDArray[np.uint8], size: tuple[int, ...]) -> NDArray[np.float32]:
