@@ -18,6 +18,8 @@ from hubel.tasks.outcome import NotNumbers
 Numbers = NDArray[np.float64]
 EACH = ("psnr", "ssim", "bicubic", "losses")
 """The scores that every picture has."""
+Row = tuple[float, float, float, float]
+"""Those of one picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,12 @@ class Enlarged:
             if np.isnan(values).any():
                 raise NotNumbers(f"{name} holds NaN: the network that gave it is broken")
             object.__setattr__(self, name, values)
+
+    @classmethod
+    def of(cls, names: Sequence[str], rows: Any, scale: int, margin: int) -> Enlarged:
+        """From a row of scores for each picture, (N, 4), in the order of EACH."""
+        psnr, ssim, bicubic, losses = np.array(rows, np.float64).reshape(-1, len(EACH)).T
+        return cls(tuple(names), psnr, ssim, bicubic, losses, scale, margin)
 
     @property
     def scores(self) -> tuple[float, float, float]:
@@ -83,8 +91,10 @@ class Enlarged:
     ) -> list[tuple[str, Sequence[str], list[tuple[Any, ...]]]]:
         """Every picture with its scores."""
         head = ("Picture", "PSNR in dB", "SSIM", "Bicubic in dB", "Gain in dB")
-        columns = self.psnr, self.ssim, self.bicubic, self.psnr - self.bicubic
-        rows = [(name, *map(float, row)) for name, *row in zip(self.names, *columns)]
+        gains = (self.psnr - self.bicubic).tolist()
+        shown = [f"{value:.4f}" for value in self.ssim]  # no share of anything
+        columns = zip(self.names, self.psnr.tolist(), shown, self.bicubic.tolist(), gains)
+        rows: list[tuple[Any, ...]] = list(columns)
         return [(f"Every picture, x{self.scale}, on luma, {self.scale} pixels cut", head, rows)]
 
     def plots(self, classes: Sequence[str]) -> list[Any]:
@@ -102,9 +112,9 @@ class Enlarged:
         """Read what `save` wrote. No pickle: nothing in the file is run."""
         try:
             with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                each = [file[name] for name in EACH]
-                names = tuple(file["names"].tolist())
-                return cls(names, *each, int(file["scale"]), int(file["margin"]))
+                rows = np.stack([file[name] for name in EACH], axis=1)
+                names = file["names"].tolist()
+                return cls.of(names, rows, int(file["scale"]), int(file["margin"]))
         except FileNotFoundError:
             raise ValueError(f"{path} does not exist; give the outcome file of a run") from None
         except (ValueError, OSError, EOFError, KeyError, TypeError, BadZipFile) as error:

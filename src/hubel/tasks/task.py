@@ -123,6 +123,13 @@ class Task:
         """What speaks for each class in a picture, one number each: (N, K); what is explained."""
         raise ValueError(f"there is no class to explain in what the task {self.name} answers")
 
+    def shown(
+        self, dataset: Any, index: int, picture: NDArray[Any], seen: Seen
+    ) -> tuple[NDArray[Any], ...]:
+        """For the report: the truth, and what was seen, drawn over the picture."""
+        truth = self.truth(dataset, index)
+        return truth.drawn(picture, self.classes), seen.drawn(picture, self.classes)
+
     def thresholds(self, outcome: Any) -> dict[str, float]:
         """What the decoding is to be given in use, chosen on the validation pictures."""
         return {}

@@ -17,15 +17,24 @@ from hubel.data import Loader
 from hubel.data.pairs import Pairs
 from hubel.pictures import Preprocess
 from hubel.runtime.decode.upscale import (
-    Larger, Run, bicubic, decode, normalized, rounded, tiled,
-)  # fmt: skip
-from hubel.tasks.enlarged import Enlarged
-from hubel.tasks.fidelity import psnr, ssim
+    Larger,
+    Run,
+    bicubic,
+    decode,
+    normalized,
+    rounded,
+    tiled,
+)
+from hubel.tasks.enlarged import Enlarged, Row
+from hubel.tasks.fidelity import luma, psnr, ssim
 from hubel.tasks.task import Task
 from hubel.tasks.upscalers import create, reach
 
 CHANNELS = {1: ("luma",), 3: ("red", "green", "blue")}
 """What a network of so many channels gives for a pixel: the classes of the task."""
+
+DETAIL = 64
+"""Side of what the report shows of a picture."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Upscale(Task):
         loader: Loader,
         names: Sequence[str],
         gather: Callable[[Any], list[Any]] = lambda mine: [mine],
-        views: Callable[[Run], Run] = lambda run: run,
+        views: Any = lambda run: run,
     ) -> tuple[Enlarged, dict[str, float]]:
         """Every whole picture of the loader's `Pairs`, enlarged, and the scores.
 
@@ -85,13 +94,26 @@ class Upscale(Task):
         share = range(len(pairs) * rank // count, len(pairs) * (rank + 1) // count)
         mine = list(scored(views(run), pairs, share, self.preprocess, margin))
         model.train(training)
-        columns = np.array(list(chain(*gather(mine)))).T
-        outcome = Enlarged(tuple(names), *columns, self.scale, margin)
+        outcome = Enlarged.of(names, list(chain(*gather(mine))), self.scale, margin)
         return outcome, dict(zip(self.scores, outcome.scores))
 
     def truth(self, dataset: Any, index: int) -> Larger:
         """The large picture that a whole one was made from."""
         return Larger(dataset[index].target)
+
+    def shown(
+        self, dataset: Any, index: int, picture: NDArray[Any], seen: Any
+    ) -> tuple[NDArray[Any], ...]:
+        """Truth, answer and bicubic enlargement where the last errs most, DETAIL pixels a side."""
+        large = np.asarray(dataset[index].target)
+        plain = rounded(bicubic(picture, large.shape[:2]))
+        error = (luma(plain) - luma(large)) ** 2
+        side = [min(DETAIL, n) for n in error.shape]
+        sums = np.pad(error, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+        (h, w), at = side, [slice(n, None) for n in side]
+        each = sums[at[0], at[1]] - sums[:-h, at[1]] - sums[at[0], :-w] + sums[:-h, :-w]
+        top, left = np.unravel_index(each.argmax(), each.shape)
+        return tuple(x[top : top + h, left : left + w] for x in (large, seen.pixels, plain))
 
     def target(self, targets: Tensor, n: int, size: tuple[int, int]) -> Larger:
         """The large patch number n."""
@@ -104,8 +126,8 @@ class Upscale(Task):
 
 def scored(
     run: Run, pairs: Pairs, indices: Iterable[int], preprocess: Preprocess, margin: int
-) -> Iterator[tuple[float, float, float, float]]:
-    """Of whole pictures: PSNR, SSIM, PSNR of the bicubic enlargement, and loss."""
+) -> Iterator[Row]:
+    """The scores of whole pictures."""
     for i in indices:
         small, large = pairs[i].picture, np.asarray(pairs[i].target)
         values = tiled(run, small, margin=margin)

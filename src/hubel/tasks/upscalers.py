@@ -100,7 +100,6 @@ def fsrcnn(
     up = nn.ConvTranspose2d(width, channels, 9, stride=scale, padding=4, output_padding=scale - 1)
     if not up.weight.is_meta:
         nn.init.normal_(up.weight, 0, 0.001)  # section 4.1
-        nn.init.zeros_(up.bias)
     return nn.Sequential(*body, up)
 
 

@@ -38,7 +38,7 @@ def score_enlarged(predictor: Predictor, data: Any, part: str, views: str) -> Sc
     run = VIEWS[views](lambda seen: predictor.engine(seen)[0])
     margin = bundle.settings.get("margin", 0)
     rows = scored(run, pairs, range(len(pairs)), bundle.preprocess, margin)
-    outcome = Enlarged(tuple(pairs.names), *zip(*rows), task.scale, margin)
+    outcome = Enlarged.of(pairs.names, list(rows), task.scale, margin)
     left_out = (f"left out: {finding.name} {finding.message}" for finding in findings)
     told = (outcome.score, *outcome.told(bundle.classes), *left_out)
     named = dict(zip(task.scores, outcome.scores))

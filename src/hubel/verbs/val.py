@@ -64,7 +64,8 @@ def val(
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
     held out. Answers are the mean over the `views` of that name (tasks/views.py, and ten-crop and
-    dense of tasks/crops.py; of a bundle that enlarges, self-ensemble). Needs `hubel[train]` for data, and no torch for the golden pictures.
+    dense of tasks/crops.py; where pictures are enlarged, self-ensemble). Needs `hubel[train]` for
+    data, and no torch for the golden pictures.
     Raises ValueError for a bundle or data that cannot be used.
     """
     if golden == (data is not None):

@@ -20,7 +20,7 @@ TILE = 256
 FAR = 1000
 
 # Of ITU-R BT.601, as Pillow rounds it and as the graph's normalization takes it.
-LUMA = np.array([19595, 38470, 7471], np.float32) / 65536
+LUMA: NDArray[np.float32] = (np.array([19595, 38470, 7471]) / 65536).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def normalized(picture: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np
     pixels = picture.astype(np.float32)
     if preprocess.channels == 1:
         pixels = (pixels @ LUMA)[:, :, None]
-    return (pixels.transpose(2, 0, 1) / 255 - mean) / std
+    return np.asarray((pixels.transpose(2, 0, 1) / 255 - mean) / std, np.float32)
 
 
 def _constants(preprocess: Preprocess) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
