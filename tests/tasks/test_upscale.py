@@ -113,6 +113,15 @@ def test_the_loss_is_the_mean_difference_in_the_networks_units(channels):
     assert float(task.objective(model, small, large)) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [({"scale": 5}, "enlarged 2, 3, 4 times"), ({"scale": "x"}, "'x'"), ({"sacle": 3}, "'scale'")],
+)
+def test_a_head_that_makes_no_sense_is_answered(head, message):
+    with pytest.raises(ValueError, match=message):
+        Upscale((), SEEN[1], head=head).network("espcn")
+
+
 def test_it_learns_more_than_bicubic(folder):
     task = Upscale((), SEEN[1], head={"scale": 2})
     train, val = loaders(folder)

@@ -94,9 +94,9 @@ def test_the_bicubic_layer_stays_exact_in_bf16():
     ("name", "words", "message"),
     [
         ("espnc", {}, "did you mean 'espcn'"),
-        ("espcn", {"scale": 5}, "by 2, 3, 4"),
         ("espcn", {"depth": 3}, "option of the network for upscale espcn"),
-        ("vdsr", {"depth": 0}, "needs 1 or more"),
+        ("vdsr", {"depth": 0}, "such as depth=20"),
+        ("espcn", {"width": 1.5}, "such as width=64"),
         ("espcn", {"act": "rleu"}, "relu"),
     ],
 )

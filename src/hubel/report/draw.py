@@ -94,6 +94,7 @@ def plot(
         return ""
     xs, ys = zip(*(point for curve in curves for point in curve.points))
     y0, y1 = (min(min(ys), 0.9), 1.0) if shares else (min(*ys, low), max(*ys, high))
+    y0 -= y0 == y1  # a single value far from 0
     round_numbers = ticks(y0, y1)
     step = round_numbers[1] - round_numbers[0] if len(round_numbers) > 1 else y1 - y0
     y0, y1 = math.floor(y0 / step + 1e-6) * step, math.ceil(y1 / step - 1e-6) * step

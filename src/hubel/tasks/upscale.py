@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar
@@ -25,10 +25,11 @@ from hubel.runtime.decode.upscale import (
     rounded,
     tiled,
 )
+from hubel.runtime.names import unknown
 from hubel.tasks.enlarged import Enlarged, Row
 from hubel.tasks.fidelity import luma, psnr, ssim
 from hubel.tasks.task import Task
-from hubel.tasks.upscalers import create, reach
+from hubel.tasks.upscalers import SCALES, create, reach
 
 CHANNELS = {1: ("luma",), 3: ("red", "green", "blue")}
 """What a network of so many channels gives for a pixel: the classes of the task."""
@@ -57,7 +58,7 @@ class Upscale(Task):
     @property
     def scale(self) -> int:
         """How many times larger each side becomes."""
-        return int(self.head.get("scale", 2))
+        return scale_of(self.head)
 
     def network(self, name: str, **words: Any) -> nn.Module:
         """One of tasks/upscalers.py, or one's own, which is given the scale."""
@@ -122,6 +123,19 @@ class Upscale(Task):
     def thresholds(self, outcome: Enlarged) -> dict[str, float]:
         """How far the network sees, for tiles."""
         return {"margin": outcome.margin}
+
+
+def scale_of(head: Mapping[str, Any]) -> int:
+    """The scale that the words of the head say, 2 where they say none; ValueError for others."""
+    for word in head:
+        if word != "scale":
+            raise unknown("word of the task upscale", word, ["scale"])
+    scale = head.get("scale", 2)
+    if scale not in SCALES:
+        raise ValueError(
+            f"scale={scale!r}: pictures are enlarged {', '.join(map(str, SCALES))} times"
+        )
+    return int(scale)
 
 
 def scored(

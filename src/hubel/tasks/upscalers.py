@@ -6,6 +6,7 @@ fully convolutional, so any picture size goes through.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -174,13 +175,16 @@ UPSCALERS: Mapping[str, Callable[..., nn.Module]] = {
 
 
 def create(name: str, *, scale: int, channels: int, **words: Any) -> nn.Module:
-    """A network of UPSCALERS. ValueError for names, scales and words that make no sense."""
-    if scale not in SCALES:
-        raise ValueError(f"scale={scale!r}: super-resolution is by {', '.join(map(str, SCALES))}")
+    """A network of UPSCALERS. ValueError for names and words that make no sense."""
+    build = bound("network for upscale", UPSCALERS, {"name": name, **words})
+    usual = inspect.signature(UPSCALERS[name]).parameters
     for word, value in words.items():
-        if type(value) is int and value < 1:
-            raise ValueError(f"{word}={value}: {name} needs 1 or more")
-    return bound("network for upscale", UPSCALERS, {"name": name, **words})(scale, channels)
+        if type(value) is not type(usual[word].default) or (type(value) is int and value < 1):
+            example = f"{word}={usual[word].default!r}"
+            raise ValueError(
+                f"{word}={value!r}: {name} takes such as {example}, whole numbers from 1"
+            )
+    return build(scale, channels)
 
 
 def reach(network: nn.Module, channels: int) -> int:

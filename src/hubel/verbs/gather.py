@@ -28,7 +28,7 @@ from hubel.data.pairs import decode_pairs, open_pictures
 from hubel.data.types import class_counts, strata
 from hubel.pictures import Preprocess
 from hubel.tasks.catalogue import OF_CLASSES, TASKS
-from hubel.tasks.upscale import CHANNELS, Upscale
+from hubel.tasks.upscale import CHANNELS, scale_of
 from hubel.training.recipe import Recipe
 
 Own = tuple[Any, Any]
@@ -171,7 +171,7 @@ def _pairs(recipe: Recipe, data: Any, say: Callable[[str], None]) -> Gathered:
     if not isinstance(data, Data):
         data = open_pictures(data, seed=recipe.split, val=recipe.val)
     data = _few(data, recipe)
-    words: dict[str, Any] = {"scale": recipe.head.get("scale", 2), "filter": recipe.seen.filter}
+    words: dict[str, Any] = {"scale": scale_of(recipe.head), "filter": recipe.seen.filter}
     train, bad = decode_pairs(data.train, patch=recipe.seen.size, say=say, **words)
     val, worse = decode_pairs(data.val, say=say, **words)
     notes = tuple(dict.fromkeys(p.pictures.note for p in (train, val) if p.pictures.note))
