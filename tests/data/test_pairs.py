@@ -61,9 +61,13 @@ def test_a_share_is_set_aside_by_name(folder):
 def test_what_cannot_be_split_is_refused(tmp_path):
     with pytest.raises(ValueError, match="not a folder"):
         open_pictures(tmp_path / "none")
-    save(tmp_path / "one.png", 50, 50)
-    with pytest.raises(ValueError, match="1 pictures"):
+    with pytest.raises(ValueError, match="no pictures in it"):
         open_pictures(tmp_path)
+    save(tmp_path / "one.png", 50, 50)
+    data = open_pictures(tmp_path)
+    assert (len(data.train), len(data.val)) == (0, 1)
+    with pytest.raises(ValueError, match="left to train on; add some"):
+        decode_pairs(data.train, scale=2, patch=(8, 8))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -160,5 +164,5 @@ def test_small_and_broken_pictures_are_named(folder):
     assert kinds["some/tiny.png"] == "too small"
     assert len(kinds) == 2
     assert not {"some/tiny.png", "some/broken.png"} & set(pairs.names)
-    with pytest.raises(ValueError, match="no picture can be used"):
+    with pytest.raises(ValueError, match="left to train on; the first: some/"):
         decode_pairs(open_pictures(folder).train, scale=4, patch=(64, 64))

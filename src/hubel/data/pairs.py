@@ -35,8 +35,8 @@ def open_pictures(where: str | os.PathLike[str], *, seed: int = 0, val: float = 
 
     Folders called train, val and test are these parts. Else Set5 is for validation where it is
     there, and other benchmarks (BENCHMARKS) for test; where nothing is, the share `val` is set
-    aside, chosen by `seed` and the names. With val=1 all of them are for validation. ValueError
-    for what is no folder, or holds too few pictures.
+    aside, chosen by `seed` and the names, one picture at least. With val=1 all of them are for
+    validation. ValueError for what is no folder, or holds no pictures to score on.
     """
     root = Path(where)
     if not root.is_dir():
@@ -50,14 +50,13 @@ def open_pictures(where: str | os.PathLike[str], *, seed: int = 0, val: float = 
         split = "all pictures are for validation"
     elif not parts["val"] and parts["train"]:
         names = {file: file.relative_to(root).as_posix() for file in parts["train"]}
-        many = min(max(1, round(len(names) * val)), len(names) - 1)
-        held = set(sorted(names, key=lambda file: lot(seed, names[file]))[:many])
+        lots = sorted(names, key=lambda file: lot(seed, names[file]))
+        held = set(lots[: max(1, round(len(names) * val))])
         parts["val"] = sorted(held)
         parts["train"] = [file for file in names if file not in held]
         split = f"{val:.0%} of the pictures set aside for val, chosen by seed {seed}"
-    if not parts["val"] or not (parts["train"] or val == 1):
-        found = sum(map(len, parts.values()))
-        raise ValueError(f"{root}: {found} pictures, none to train or none to score on; add some")
+    if not parts["val"]:
+        raise ValueError(f"{root}: no pictures in it or below that could be scored; add some")
     sources = {name: _source(root, files) for name, files in parts.items()}
     return Data(
         name=root.resolve().name,
@@ -215,9 +214,10 @@ def decode_pairs(
     pictures, findings = decode(source, Preprocess((1, 1)), least=WHOLE, workers=workers, say=say)
     pairs = Pairs(pictures, scale, filter, patch)
     findings += pairs.too_small()
-    if findings and not len(pairs):
-        first = findings[0]
-        raise ValueError(f"no picture can be used; the first: {first.name}: {first.message}")
+    if not len(pairs):
+        of = "train on" if patch else "score on"
+        first = f"; the first: {findings[0].name}: {findings[0].message}" if findings else ""
+        raise ValueError(f"no pictures are left to {of}{first or '; add some'}")
     return pairs, findings
 
 

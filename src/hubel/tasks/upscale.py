@@ -50,6 +50,7 @@ class Upscale(Task):
     """
 
     name = "upscale"
+    data = "pairs"
     better = "val_psnr"
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_psnr", "val_ssim")
     answers: ClassVar[Any] = Enlarged

@@ -102,6 +102,8 @@ def gather_in_picture(
         if value:
             raise ValueError(f"{field} are for classes, not for {recipe.task}; leave them out")
     kind = TASKS[recipe.task].data
+    if kind == "pairs":
+        return _pairs(recipe, data, say)
     found: Any = data
     if not isinstance(data, SceneData):
         found = open_scenes(data, seed=recipe.split, val=recipe.val, kind=kind)
@@ -145,8 +147,6 @@ def gather(
         if recipe.folds:
             raise ValueError("folds are of data that Hubel opens; divide data sets of your own")
         return Gathered(data[0], data[1], tuple(classes))
-    if recipe.task == Upscale.name:
-        return _pairs(recipe, data, say)
     share = 1 if recipe.folds else recipe.val
     found = relabelled(opened(data, recipe.split, share, download), recipe.labels)
     if recipe.folds:
@@ -165,9 +165,6 @@ def gather(
 
 def _pairs(recipe: Recipe, data: Any, say: Callable[[str], None]) -> Gathered:
     """Pictures with their small forms: patches to train on, whole ones to score on."""
-    for name in ("labels", "folds"):
-        if getattr(recipe, name):
-            raise ValueError(f"{name} are for classes, which the task upscale has none of")
     if not isinstance(data, Data):
         data = open_pictures(data, seed=recipe.split, val=recipe.val)
     data = _few(data, recipe)

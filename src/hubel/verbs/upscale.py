@@ -9,7 +9,6 @@ from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Predictor
 
 if TYPE_CHECKING:
-    from hubel.data import Data
     from hubel.verbs.scenes import SceneScores
 
 
@@ -19,17 +18,19 @@ def score_enlarged(predictor: Predictor, data: Any, part: str, views: str) -> Sc
     Where the data has no validation part, all pictures are scored, but of those the bundle was
     trained on only what was held out. ValueError for data and words that make no sense.
     """
-    from hubel.data.pairs import decode_pairs
+    from hubel.data import Data
+    from hubel.data.pairs import decode_pairs, open_pictures
     from hubel.tasks.enlarged import Enlarged
     from hubel.tasks.upscale import Upscale, scored
     from hubel.verbs.scenes import SceneScores
+    from hubel.verbs.val import whole_or_held
 
     bundle = predictor.bundle
     if views not in VIEWS:
         raise unknown("views", views, VIEWS)
     if part not in ("val", "test"):
         raise unknown("part", part, ("val", "test"))
-    opened = _opened(data, bundle.facts)
+    opened = data if isinstance(data, Data) else whole_or_held(open_pictures, data, bundle)
     source, split = (opened.val, opened.split) if part == "val" else (opened.test, "the test part")
     if source is None:
         raise ValueError(f"{opened.where} has no test part; leave out --part to score on all")
@@ -44,20 +45,3 @@ def score_enlarged(predictor: Predictor, data: Any, part: str, views: str) -> Sc
     named = dict(zip(task.scores, outcome.scores))
     words = split if views == "plain" else f"{split}; views {views}"
     return SceneScores(str(bundle.folder), str(opened.where), words, len(pairs), named, told)
-
-
-def _opened(where: Any, facts: Any) -> Data:
-    """What the training held out where these are its pictures, else all there are."""
-    from hubel.data import Data
-    from hubel.data.pairs import open_pictures
-
-    if isinstance(where, Data):
-        return where
-    try:
-        recipe = facts["training"]["recipe"]
-        same = open_pictures(where, seed=int(recipe["split"]), val=float(recipe["val"]))
-        if same.fingerprint == facts["data"]["fingerprint"]:
-            return same
-    except (KeyError, TypeError, ValueError):  # a bundle of other hands may not say; one picture
-        pass
-    return open_pictures(where, val=1)

@@ -152,7 +152,7 @@ def self_ensemble(run: Run) -> Run:
             for step in (1, -1):
                 values = run(np.ascontiguousarray(turned[:, :, ::step]))[..., ::step]
                 total = total + np.rot90(values, -turns, (2, 3))
-        return np.asarray(total, np.float32) / 8
+        return np.asarray(total / 8, np.float32)
 
     return eightfold
 
