@@ -24,6 +24,12 @@ def train(
         list[str] | None,
         typer.Option(metavar="WORD=VALUE", help="A word of the family: act=gelu; repeatable."),
     ] = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORD=VALUE", help="A word of the task: scale=3 of upscale; repeatable."
+        ),
+    ] = None,
     weights: str | None = typer.Option(
         None,
         help="Start from these weights: a file, a run folder, a bundle, or a name such as "
@@ -126,7 +132,7 @@ def train(
     from typing import Any
 
     from hubel.training.loop import Rhythm, Stopped
-    from hubel.verbs.show import named
+    from hubel.verbs.show import ablation_words, named
     from hubel.verbs.train import plan
     from hubel.verbs.train import train as verb
 
@@ -163,10 +169,9 @@ def train(
             options["batch"] = int(batch)
         except ValueError:
             raise typer.BadParameter(f"--batch {batch}: a number, or auto") from None
-    if word:
-        from hubel.verbs.show import ablation_words
-
-        options["words"] = ablation_words(network or "", word)
+    for option, of, texts in (("words", network or "", word), ("head", "", head)):
+        if texts:
+            options[option] = ablation_words(of, texts)
     if freeze:
         options["rules"] = tuple({"match": expression, "freeze": True} for expression in freeze)
     for option, text in (("loss", loss), ("mix", mix)):

@@ -23,7 +23,6 @@ from torch import nn
 from hubel import __version__
 from hubel.export.card import model_card
 from hubel.export.deployed import Deployed, write_onnx
-from hubel.networks import create
 from hubel.pictures.preprocess import Preprocess
 from hubel.runtime.bundle import (
     CARD,
@@ -179,11 +178,9 @@ def load_module(
 
 def _built(bundle: Bundle) -> nn.Module:
     """The network of a bundle under its task, with fresh weights."""
-    facts = bundle.network
-    sizes = {key: facts[key] for key in ("classes", "channels")}
-    backbone = create(bundle.name, **sizes, **facts["words"])
-    task = TASKS[bundle.task](bundle.classes, bundle.preprocess, head=facts.get("head", {}))
-    return task.around(backbone)
+    head = bundle.network.get("head", {})
+    task = TASKS[bundle.task](bundle.classes, bundle.preprocess, head=head)
+    return task.around(task.network(bundle.name, **bundle.network["words"]))
 
 
 def _probabilities(logits: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:

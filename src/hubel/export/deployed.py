@@ -42,7 +42,7 @@ def write_onnx(
     task: str = "classify",
 ) -> None:
     """Write the graph of a network in evaluation mode: `pictures` -> the outputs of its task, any
-    batch size.
+    batch size, and where the task takes whole pictures, any height and width.
 
     Class names and the preprocessing stand in the file's metadata as JSON, so that the graph alone
     says how to use it. Raises ValueError where the network cannot be exported.
@@ -51,7 +51,8 @@ def write_onnx(
 
     height, width = preprocess.input_size
     example = torch.zeros(2, height, width, 3, dtype=torch.uint8)  # 1 would be taken for fixed
-    batch = {0: torch.export.Dim("batch")}
+    free = ["batch", "height", "width"] if DECODERS[task].whole else ["batch"]
+    dims = {at: torch.export.Dim(name) for at, name in enumerate(free)}
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -62,7 +63,7 @@ def write_onnx(
                 opset_version=OPSET,
                 input_names=["pictures"],
                 output_names=list(DECODERS[task].outputs),
-                dynamic_shapes=(batch,),
+                dynamic_shapes=(dims,),
             )
     except Exception as error:  # the exporter's errors have no common class short of this
         cause = error.__cause__ or error

@@ -262,6 +262,13 @@ def interpolate(input, size=None, scale_factor=None, *args, **kwargs) -> Outcome
     return shape, place and place.over(place.rows.zoomed(rows), place.columns.zoomed(columns)), 0
 
 
+def pixel_shuffle(input, upscale_factor) -> Outcome:
+    """The channels of a cell become cells within it, each of which sees what the cell saw."""
+    n, (c, h, w), place = upscale_factor, input.shape[-3:], place_of(input)
+    shape = (*input.shape[:-3], c // n**2, h * n, w * n)
+    return shape, place and place.over(place.rows.zoomed(h * n), place.columns.zoomed(w * n)), 0
+
+
 SAME = """
 relu relu_ relu6 leaky_relu elu gelu silu hardswish hardsigmoid sigmoid tanh softmax softplus
 mish celu selu batch_norm layer_norm group_norm instance_norm local_response_norm dropout
@@ -288,6 +295,7 @@ RULES: Mapping[str, Callable[..., Outcome]] = {
     "permute": permute,
     "transpose": transpose,
     "interpolate": interpolate,
+    "pixel_shuffle": pixel_shuffle,
     **dict.fromkeys(SAME.split(), same),
     **dict.fromkeys(PAIRS.split(), elementwise),
 }

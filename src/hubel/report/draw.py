@@ -80,19 +80,21 @@ def plot(
     shares: bool = False,
     high: float = 1e-12,
     over: str = "epoch",
+    low: float = 0.0,
 ) -> str:
     """A figure of lines over epochs, the last value of each in the legend, or `over` something
     else; "" without any point.
 
-    The y axis goes from 0 to a round number, `high` or more, or, for `shares` (0..1), from a round
-    number to 100 %.
+    The y axis goes from a round number, `low` or less, to one that is `high` or more; for `shares`
+    (0..1) to 100 %.
     """
     show = (lambda y: percent(y, 2)) if shares else (lambda y: f"{y:#.3g}")
     curves = [curve for curve in curves if curve.points]
     if not curves:
         return ""
     xs, ys = zip(*(point for curve in curves for point in curve.points))
-    y0, y1 = (min(min(ys), 0.9), 1.0) if shares else (min(*ys, 0.0), max(*ys, high))
+    y0, y1 = (min(min(ys), 0.9), 1.0) if shares else (min(*ys, low), max(*ys, high))
+    y0 -= y0 == y1  # a single value far from 0
     round_numbers = ticks(y0, y1)
     step = round_numbers[1] - round_numbers[0] if len(round_numbers) > 1 else y1 - y0
     y0, y1 = math.floor(y0 / step + 1e-6) * step, math.ceil(y1 / step - 1e-6) * step

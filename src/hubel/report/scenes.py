@@ -25,13 +25,12 @@ SIDE = 300
 
 @dataclass(frozen=True)
 class Shown:
-    """A validation picture (h, w, 3) with its truth drawn and with the answer drawn; the answer in
-    words, and how good it is.
+    """A validation picture (h, w, 3) with its truth drawn, with the answer drawn, and what else is
+    to be compared with them; the answer in words, and how good it is.
     """
 
     name: str
-    truth: Pixels
-    answer: Pixels
+    pictures: Sequence[Pixels]
     told: str
     note: str
 
@@ -65,7 +64,7 @@ def write_scenes_report(
         "Curves": sections.curves(results, "Validation scores", names),
         "Scores": (f'<div class="plots">{plots}</div>' if plots else "") + tables,
         **{
-            part: SAID + tiles((_pair(one) for one in some), "pairs")
+            part: _said(some) + tiles((_pair(one) for one in some), "pairs")
             for part, some in shown.items()
         },
         "Training pictures": "<p>As the network gets them, with their targets.</p>"
@@ -82,7 +81,7 @@ def write_scenes_report(
         f"{duration(trained)}."
     )
     last = results[-1] if results else {}
-    figures = [(names[name], _figure(float(last[name]))) for name in names if name in last]
+    figures = [(names[name], _figure(name, float(last[name]))) for name in names if name in last]
     figures += [("MACs per picture", amount(facts["macs"])), ("Training time", duration(trained))]
     headline = outcome.score[:1].upper() + outcome.score[1:]
     return write_whole(path, frame(title, headline, lead, figures, parts))
@@ -96,21 +95,29 @@ SCORES = {
     "val_boundary_f1": "boundary F1",
     "val_iou": "mean IoU",
     "val_top1": "classes right",
-    "val_psnr": "PSNR",
+    "val_psnr": "PSNR in dB",
     "val_ssim": "SSIM",
 }
-SAID = "<p>First what is there, then what was answered.</p>"
 
 
-def _figure(value: float) -> str:
+def _figure(name: str, value: float) -> str:
+    if name == "val_ssim":
+        return f"{value:.4f}"
     return percent(value) if 0 <= value <= 1 else f"{value:.2f}"
 
 
+def _said(some: Sequence[Shown]) -> str:
+    words = "First what is there, then what was answered."
+    if any(len(one.pictures) > 2 for one in some):
+        words += " Details, where the bicubic enlargement errs most: it stands last."
+    return f"<p>{words}</p>"
+
+
 def _pair(one: Shown) -> str:
-    alt, told = f"{one.name}: {one.told}", text(one.told)
-    both = picture(one.truth, f"{one.name}: the truth", SIDE) + picture(one.answer, alt, SIDE)
+    told, kinds = text(one.told), ("the truth", one.told, "the bicubic enlargement")
+    each = (picture(x, f"{one.name}: {kind}", SIDE) for x, kind in zip(one.pictures, kinds))
     return (
-        f'<li class="tile"><div class="both">{both}</div><b title="{told}">{told}</b>'
+        f'<li class="tile"><div class="both">{"".join(each)}</div><b title="{told}">{told}</b>'
         f'<span class="answer"><span>{text(one.note)}</span></span>'
         f"<small><bdi>{text(one.name)}</bdi></small></li>"
     )

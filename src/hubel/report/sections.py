@@ -40,8 +40,12 @@ def curves(results: Sequence[Mapping[str, Any]], title: str, scores: Mapping[str
     kinds = ("val", "second", "train")
     shown = [Curve(scores[name], kind, points(name)) for name, kind in zip(scores, kinds)]
     shares = all(0 <= y <= 1 for curve in shown for _, y in curve.points)
+    low = 0.0
+    if not shares:  # decibels: shares beside them would lie on the axis
+        shown, low = [c for c in shown if any(y > 1 for _, y in c.points)], math.inf
     rate = [Curve("end of epoch", "train", points("lr"))]
-    plots = plot("Loss", loss) + plot(title, shown, shares=shares) + plot("Learning rate", rate)
+    answered = plot(title, shown, shares=shares, low=low)
+    plots = plot("Loss", loss) + answered + plot("Learning rate", rate)
     head = ["epoch", "step", "seconds", "lr", "train_loss"]
     head += [name for name in results[0] if name.startswith("val_")]
     rows = [[_result(row, name, shares and name in scores) for name in head] for row in results]

@@ -73,6 +73,20 @@ class Bundle:
         return DECODERS[self.task].probabilities is not None
 
     @property
+    def shape(self) -> tuple[int | None, int | None, int]:
+        """Of one picture as the graph takes it, (H, W, 3); None where any size goes."""
+        if DECODERS[self.task].whole is not None:
+            return None, None, 3
+        return *self.preprocess.input_size, 3
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The thresholds that the decoding of its task takes."""
+        thresholds = self.facts["thresholds"]
+        names = DECODERS[self.task].settings
+        return {name: thresholds[name] for name in names if name in thresholds}
+
+    @property
     def weights(self) -> Path:
         """The network's tensors, safetensors."""
         return self.folder / WEIGHTS

@@ -35,16 +35,18 @@ class Engine:
             self._session = _session(bundle.model, self.threads)
         except Exception as error:  # those of ONNX Runtime have no common class
             raise BundleError(f"{bundle.model} cannot be run: {_first_line(error)}") from None
-        self.shape = (*bundle.preprocess.input_size, 3)  # of one picture
+        self.shape = bundle.shape  # of one picture
         self.outputs = bundle.outputs
         self._check(len(bundle.classes) if bundle.of_classes else None)
 
     def __call__(self, pictures: np.ndarray) -> list[np.ndarray]:
         """uint8 (N, H, W, 3) of the bundle's input size -> its outputs, float32 (N, ...) each."""
-        if pictures.dtype != np.uint8 or pictures.shape[1:] != self.shape:
+        fits = [wanted in (None, n) for n, wanted in zip(pictures.shape[1:], self.shape)]
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or not all(fits):
             raise ValueError(
                 f"pictures {pictures.dtype} {pictures.shape}: this bundle takes uint8 "
-                f"(N, {', '.join(map(str, self.shape))}); prepare them with its Preprocess"
+                f"(N, {', '.join(str(n or 'any') for n in self.shape)}); prepare them with its "
+                "Preprocess"
             )
         try:
             return self._session.run(list(self.outputs), {"pictures": pictures})
@@ -58,7 +60,10 @@ class Engine:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         given = [x.shape[1:] if classes else [] for x in outputs]
         found = [
-            *((x.name, x.type, x.shape[1:]) for x in inputs),
+            *(
+                (x.name, x.type, [n if type(n) is int else None for n in x.shape[1:]])
+                for x in inputs
+            ),
             *((x.name, x.type, shape) for x, shape in zip(outputs, given)),
         ]
         wanted = [

@@ -117,9 +117,7 @@ class Predictor:
         bundle, way = self.bundle, DECODERS[self.bundle.task]
         if way.decode is None:
             raise ValueError(f"the outputs of a bundle for {bundle.task} are decoded otherwise")
-        thresholds = bundle.facts["thresholds"]
-        settings = {name: thresholds[name] for name in way.settings if name in thresholds}
-        return way.decode(outputs, bundle.preprocess, size, len(bundle.classes), **settings)
+        return way.decode(outputs, bundle.preprocess, size, len(bundle.classes), **bundle.settings)
 
     def _ready(self, source: Any) -> _Ready:
         picture = read_picture(source, background=self.bundle.preprocess.background)
@@ -146,8 +144,9 @@ class Predictor:
     def _answers(self, names: list[str], ready: list[_Ready], top: int) -> list[Answer]:
         whole = DECODERS[self.bundle.task].whole
         if whole is not None:
+            way, settings = self.bundle.preprocess, self.bundle.settings
             return [
-                Answer(name, seen=whole(self.engine, picture, self.bundle.preprocess))
+                Answer(name, seen=whole(self.engine, picture, way, **settings))
                 for name, (picture, _) in zip(names, ready)
             ]
         outputs = self.engine(np.stack([prepared for prepared, _ in ready]))

@@ -8,9 +8,10 @@ from hubel.tasks.localize import Localize
 from hubel.tasks.segment import Segment
 from hubel.tasks.tags import Tags
 from hubel.tasks.task import Task
+from hubel.tasks.upscale import Upscale
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Classify, Tags, Localize, Detect, Segment)
+    task.name: task for task in (Classify, Tags, Localize, Detect, Segment, Upscale)
 }
 """Name, as in a recipe and in a bundle -> page."""
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hubel.data import Loader
 from hubel.data.types import each
-from hubel.networks import Network
+from hubel.networks import Network, create
 from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.runtime.decode.catalogue import Seen
@@ -74,6 +74,13 @@ class Task:
     outputs: ClassVar[tuple[str, ...]] = ("logits",)
     """What its network gives, in order: the names of the graph's outputs."""
 
+    def network(self, name: str, **words: Any) -> nn.Module:
+        """The network of that name, freshly drawn, before `around`: one of the catalogue, or one's
+        own.
+        """
+        classes, channels = len(self.classes), self.preprocess.channels
+        return create(name, classes=classes, channels=channels, **words)
+
     def around(self, backbone: nn.Module) -> nn.Module:
         """The network with neck and head: normalized pictures (N, C, H, W) -> a tensor, or a tuple
         of them in the order of `outputs`.
@@ -115,6 +122,13 @@ class Task:
     def evidence(self, outputs: Any) -> Tensor:
         """What speaks for each class in a picture, one number each: (N, K); what is explained."""
         raise ValueError(f"there is no class to explain in what the task {self.name} answers")
+
+    def shown(
+        self, dataset: Any, index: int, picture: NDArray[Any], seen: Seen
+    ) -> tuple[NDArray[Any], ...]:
+        """For the report: the truth, and what was seen, drawn over the picture."""
+        truth = self.truth(dataset, index)
+        return truth.drawn(picture, self.classes), seen.drawn(picture, self.classes)
 
     def thresholds(self, outcome: Any) -> dict[str, float]:
         """What the decoding is to be given in use, chosen on the validation pictures."""

@@ -113,7 +113,7 @@ class Trainer:
         if recipe.whiten:  # the same in every process
             some = Loader(train, batch=min(COUNT, len(train)), seed=recipe.seed)
             whiten(self.model, next(iter(some.epoch(0))).pictures)
-        val_batch = recipe.batch if recipe.retried else 250
+        val_batch = min(recipe.batch if recipe.retried else 250, getattr(val, "most", 250))
         also = workers if isinstance(getattr(val, "arrays", None), Files) else 0
         self.val_loader = Loader(val, batch=val_batch, workers=also, **plain, **shared)
         head = tail(self.model) if not several else None

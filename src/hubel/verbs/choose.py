@@ -84,6 +84,9 @@ def choose(
         chosen = chosen.replace(optimizer={**chosen.optimizer, "lr": changes.pop("lr")})
     if isinstance(changes.get("labels"), str | Path):
         changes["labels"] = read_labels(changes["labels"])
+    head = changes.get("head", {})
+    if head.get("name") in (None, chosen.head.get("name")):  # else other words belong to it
+        changes["head"] = {**chosen.head, **head}
     if "size" in changes:
         side = changes.pop("size")
         chosen = _sized(chosen, (side, side))

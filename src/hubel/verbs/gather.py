@@ -24,9 +24,11 @@ from hubel.data.geometry import Crop
 from hubel.data.held_out import held_out
 from hubel.data.labels import relabelled
 from hubel.data.loader import as_sample
+from hubel.data.pairs import decode_pairs, open_pictures
 from hubel.data.types import class_counts, strata
 from hubel.pictures import Preprocess
 from hubel.tasks.catalogue import OF_CLASSES, TASKS
+from hubel.tasks.upscale import CHANNELS, scale_of
 from hubel.training.recipe import Recipe
 
 Own = tuple[Any, Any]
@@ -50,7 +52,7 @@ class Gathered:
     def counted(self) -> list[int]:
         """Training pictures of every class, in their order."""
         if self.data is not None:
-            return list(self.counts["train"].values())
+            return list(self.counts.get("train", {}).values())
         targets = [as_sample(self.train[i], i).target for i in range(len(self.train))]
         return class_counts(np.array(targets), len(self.classes)).tolist()
 
@@ -71,7 +73,7 @@ class Gathered:
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Pictures per part and class; empty for data sets of one's own."""
-        if self.data is None:
+        if self.data is None or not self.data.classes:
             return {}
         return {
             part: dict(zip(self.classes, class_counts(targets, len(self.classes)).tolist()))
@@ -100,6 +102,8 @@ def gather_in_picture(
         if value:
             raise ValueError(f"{field} are for classes, not for {recipe.task}; leave them out")
     kind = TASKS[recipe.task].data
+    if kind == "pairs":
+        return _pairs(recipe, data, say)
     found: Any = data
     if not isinstance(data, SceneData):
         found = open_scenes(data, seed=recipe.split, val=recipe.val, kind=kind)
@@ -157,6 +161,19 @@ def gather(
     val, worse = decode(found.val, recipe.seen, say=say)
     notes = tuple(dict.fromkeys(made.note for made in (train, val) if made.note))
     return Gathered(train, val, found.classes, (*found.findings, *bad, *worse), notes, found)
+
+
+def _pairs(recipe: Recipe, data: Any, say: Callable[[str], None]) -> Gathered:
+    """Pictures with their small forms: patches to train on, whole ones to score on."""
+    if not isinstance(data, Data):
+        data = open_pictures(data, seed=recipe.split, val=recipe.val)
+    data = _few(data, recipe)
+    words: dict[str, Any] = {"scale": scale_of(recipe.head), "filter": recipe.seen.filter}
+    train, bad = decode_pairs(data.train, patch=recipe.seen.size, say=say, **words)
+    val, worse = decode_pairs(data.val, say=say, **words)
+    notes = tuple(dict.fromkeys(p.pictures.note for p in (train, val) if p.pictures.note))
+    classes = CHANNELS[recipe.seen.channels]
+    return Gathered(train, val, classes, (*data.findings, *bad, *worse), notes, data)
 
 
 def _few(data: Data, recipe: Recipe) -> Data:

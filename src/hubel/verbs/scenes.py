@@ -56,14 +56,8 @@ def _shown(run: Run, trainer: Trainer, outcome: Any, chosen: NDArray[Any]) -> It
         picture = read_picture(source, background=task.preprocess.background)
         answer: Any = predictor.predict(picture)
         seen = answer.seen
-        classes = task.classes
-        yield Shown(
-            outcome.names[i],
-            task.truth(dataset, i).drawn(picture, classes),
-            seen.drawn(picture, classes),
-            seen.told(classes),
-            outcome.note(i),
-        )
+        pictures = task.shown(dataset, i, picture, seen)
+        yield Shown(outcome.names[i], pictures, seen.told(task.classes), outcome.note(i))
 
 
 def _examples(trainer: Trainer) -> Iterator[NDArray[np.uint8]]:

@@ -138,7 +138,7 @@ def _made(name: str, size: Sequence[int] | None, ablation: Mapping[str, Any]) ->
 def ablation_words(name: str, given: Sequence[str]) -> dict[str, Any]:
     """["skip=none", "se=16"] -> {"skip": "none", "se": 16}, in the types that the family takes."""
     found: dict[str, Any] = {}
-    rule = None if ":" in name else networks.specification(name).rule
+    rule = networks.VARIANTS.get(name)  # what is none of them says itself what it takes
     known = networks.words_of(rule) if rule else {}
     for text in given:
         word, sign, value = text.partition("=")

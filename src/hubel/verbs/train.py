@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from hubel.data import Data
-from hubel.networks import create
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.names import bound
 from hubel.tasks.catalogue import OF_CLASSES, TASKS
@@ -269,8 +268,7 @@ def _trainer(
         task = kind(gathered.classes, recipe.seen, head=recipe.head)
     if module is None:
         seed_generators(recipe.seed)
-        count, channels = len(gathered.classes), recipe.seen.channels
-        module = create(recipe.network, classes=count, channels=channels, **recipe.words)
+        module = task.network(recipe.network, **recipe.words)
     same = _task_of(recipe.weights) == recipe.task  # then they have its head, too
     whole = task.around(module) if same else module
     if recipe.weights:

@@ -14,6 +14,7 @@ from hubel.runtime.names import unknown
 from hubel.runtime.predictor import load
 from hubel.verbs.judge import Judge, answers, bundle_judge, published_judge
 from hubel.verbs.tags import TagScores, score_tags
+from hubel.verbs.upscale import score_enlarged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,8 @@ def val(
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
     held out. Answers are the mean over the `views` of that name (tasks/views.py, and ten-crop and
-    dense of tasks/crops.py). Needs `hubel[train]` for data, and no torch for the golden pictures.
+    dense of tasks/crops.py; where pictures are enlarged, self-ensemble). Needs `hubel[train]` for
+    data, and no torch for the golden pictures.
     Raises ValueError for a bundle or data that cannot be used.
     """
     if golden == (data is not None):
@@ -73,6 +75,8 @@ def val(
     judge = _published(bundle, engine_threads)
     if judge is None:
         predictor = load(bundle, threads=engine_threads)
+        if predictor.bundle.task == "upscale":
+            return score_enlarged(predictor, data, part, views)
         if not predictor.bundle.of_classes:
             from hubel.verbs.scenes import score_on
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from hubel.runtime.decode import detect, localize, segment
+from hubel.runtime.decode import detect, localize, segment, upscale
 from hubel.runtime.decode.classify import softmax
 from hubel.runtime.decode.tags import sigmoid
 
@@ -33,8 +33,9 @@ class Decoder:
     `probabilities` is for tasks of classes: (logits, temperature) -> the same shape. `decode` is
     for places in the picture: (outputs of one picture in their order, Preprocess, the picture's
     (height, width), number of classes, **settings) -> what was found; `settings` are the names of
-    thresholds that a bundle may have for it. `whole` is for pictures that are not made to fit: (the
-    engine, the picture uint8 (h, w, 3), Preprocess) -> what comes of it.
+    thresholds that a bundle may have for it. `whole` is for pictures that are not made to fit, and
+    graphs that take any size: (the engine, the picture uint8 (h, w, 3), Preprocess, **settings) ->
+    what comes of it.
     """
 
     outputs: tuple[str, ...]
@@ -50,5 +51,6 @@ DECODERS = {
     "localize": Decoder(("logits", "box"), decode=localize.decode),
     "segment": Decoder(("scores",), decode=segment.decode),
     "detect": Decoder(detect.OUTPUTS, decode=detect.decode, settings=("least",)),
+    "upscale": Decoder(("picture",), whole=upscale.whole, settings=("margin",)),
 }
 """Task -> how it is decoded."""
