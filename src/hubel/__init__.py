@@ -26,6 +26,8 @@ PUBLIC = {
     "convert": "hubel.verbs.convert",
     "calibrate": "hubel.verbs.calibrate",
     "explain": "hubel.verbs.explain",
+    "export": "hubel.verbs.export",
+    "bench": "hubel.verbs.bench",
     "gradients": "hubel.verbs.gradients",
     "invariance": "hubel.verbs.invariance",
     "catalogue": "hubel.analysis.catalogue",
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
     from hubel.training.recipe import Recipe as Recipe
     from hubel.training.run import Run as Run
     from hubel.verbs.ablate import ablate as ablate
+    from hubel.verbs.bench import bench as bench
     from hubel.verbs.calibrate import calibrate as calibrate
     from hubel.verbs.check import check as check
     from hubel.verbs.compare import compare as compare
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from hubel.verbs.demo import demo as demo
     from hubel.verbs.doctor import doctor as doctor
     from hubel.verbs.explain import explain as explain
+    from hubel.verbs.export import export as export
     from hubel.verbs.gradients import gradients as gradients
     from hubel.verbs.invariance import invariance as invariance
     from hubel.verbs.layer import layer as layer

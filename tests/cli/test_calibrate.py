@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hubel.export import bundle as written
 from hubel.export.bundle import recalibrate
 from hubel.runtime.decode.classify import softmax
 from hubel.runtime.golden import replay
@@ -88,7 +89,7 @@ def test_a_killed_recalibration_leaves_the_old_bundle(run, monkeypatch):
     def broken(part: Path) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("hubel.export.bundle._prove", broken)
+    monkeypatch.setattr(written, "_prove", broken)
     with pytest.raises(OSError, match="no space"):
         recalibrate(run.bundle, {"temperature": 2.0, "method": "by hand"}, {})
     assert (run.bundle / "SHA256SUMS").read_bytes() == before

@@ -234,7 +234,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, module, changes, messag
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
-import hubel.export.bundle as export
+from hubel.export import bundle as export
 from test_write_bundle import trained, write
 export.write_onnx = lambda *words: os.kill(os.getpid(), signal.SIGKILL)
 write(export.Path({folder!r}), trained(), scores={{"top1": 1.0}})

@@ -13,7 +13,7 @@ from hubel import networks, published
 from hubel.pictures import Preprocess
 from hubel.weights import imagenet, listed
 from hubel.weights.rows import PERMISSIVE, meant
-from hubel.weights.spelling import _known, ordered
+from hubel.weights.spelling import known_pairings, ordered
 
 ROWS = listed()
 
@@ -121,8 +121,8 @@ def test_published_weights_bring_their_number_of_classes(monkeypatch):
 
 
 def test_pairings_are_of_networks_here():
-    assert len(_known()) > 150
-    assert {network for network, _ in _known()} <= set(networks.names())
+    assert len(known_pairings()) > 150
+    assert {network for network, _ in known_pairings()} <= set(networks.names())
 
 
 def test_an_order_is_found_or_not_at_all():

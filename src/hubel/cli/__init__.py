@@ -13,6 +13,7 @@ import sys
 import typer
 
 from hubel.cli.ablate import ablate
+from hubel.cli.bench import bench
 from hubel.cli.calibrate import calibrate
 from hubel.cli.check import check
 from hubel.cli.compare import compare
@@ -20,6 +21,7 @@ from hubel.cli.convert import convert
 from hubel.cli.demo import demo
 from hubel.cli.doctor import doctor
 from hubel.cli.explain import explain
+from hubel.cli.export import export
 from hubel.cli.layer import layer
 from hubel.cli.networks import networks
 from hubel.cli.predict import predict
@@ -45,8 +47,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    train, watch, check, convert, predict, val, serve, explain, calibrate, compare, ablate,
-    networks, show, layer, doctor, demo,
+    train, watch, check, convert, predict, val, export, bench, serve, explain, calibrate, compare,
+    ablate, networks, show, layer, doctor, demo,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

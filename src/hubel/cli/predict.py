@@ -34,6 +34,9 @@ def predict(
         typer.Option(metavar="DIR", help="Draw what was found over the pictures, into a folder."),
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 32,
+    engine: Annotated[
+        str, typer.Option(help="onnxruntime, openvino or the fastest that bench --save found.")
+    ] = "fastest",
     engine_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine; one per processor by default.")
     ] = None,
@@ -48,7 +51,8 @@ def predict(
         raise typer.BadParameter("--json and --csv are two forms of the answer; choose one")
     named = [p for place in pictures for p in (_listed() if place == "-" else [place])]
     sources = [os.fspath(p) for p in expand(named, leave_out=sort_into)]
-    predictor = load(bundle, threads=engine_threads)
+    at_once = min(batch, len(sources))
+    predictor = load(bundle, engine=engine, threads=engine_threads, batch=at_once)
     bundled = predictor.bundle
     several = bundled.task == "tags"
     for option, given in (("--sort-into", sort_into), ("--csv", csv)):

@@ -32,6 +32,7 @@ def val(
     ] = "plain",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 32,
+    engine: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
     engine_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine; one per processor by default.")
     ] = None,
@@ -46,7 +47,7 @@ def val(
 
     found = verb(
         bundle, data, part=part, golden=golden, views=views, batch=batch,
-        engine_threads=engine_threads,
+        engine=engine, engine_threads=engine_threads,
     )  # fmt: skip
     if as_json:
         words = asdict(found) | ({"ok": found.ok} if isinstance(found, Replay) else {})

@@ -110,7 +110,7 @@ def write_bundle(
         write_onnx(part / MODEL, deployed, preprocess, classes, task)
         _write_sums(part)
         _prove(part)
-        _put(part, folder)
+        put(part, folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -143,7 +143,7 @@ def recalibrate(
         _write_json(part / GOLDEN, golden)
         _write_sums(part)
         _prove(part)
-        _put(part, bundle.folder)
+        put(part, bundle.folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -287,8 +287,8 @@ def _prove(part: Path) -> None:
         )
 
 
-def _put(part: Path, folder: Path) -> None:
-    """Give the finished folder its name; an older bundle steps aside and is removed afterwards."""
+def put(part: Path, folder: Path) -> None:
+    """Give the finished folder its name; an older one steps aside and is removed afterwards."""
     aside = None
     if folder.exists():
         aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))

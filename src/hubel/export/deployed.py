@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import logging
 import warnings
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hubel.networks import Network
 from hubel.ops.normalize import Normalize
 from hubel.pictures.preprocess import Preprocess
 from hubel.runtime.decode.catalogue import DECODERS
@@ -32,6 +34,15 @@ class Deployed(nn.Module):
     def forward(self, pictures: Tensor) -> Any:
         """(N, H, W, 3) uint8 -> logits (N, classes), or the outputs of another task."""
         return self.network(self.normalize(pictures.permute(0, 3, 1, 2)))
+
+
+def fused(deployed: Deployed) -> Deployed:
+    """A copy with norms and parallel branches folded into their convolutions, for use only."""
+    deployed = copy.deepcopy(deployed).eval()
+    for part in list(deployed.modules()):
+        if isinstance(part, Network):
+            part.fuse()
+    return deployed
 
 
 def write_onnx(
@@ -56,7 +67,7 @@ def write_onnx(
     try:
         with _quiet():
             program = torch.onnx.export(
-                deployed,
+                fused(deployed),
                 (example,),
                 dynamo=True,
                 verbose=False,

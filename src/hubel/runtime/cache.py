@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hubel.runtime.files import ABANDONED
 
-MADE = ("decoded", "checks")
+MADE = ("decoded", "checks", "compiled")
 """Folders of the cache whose files are made again when they are missed. What was fetched (data
 sets, weights) is not among them: without a network it would be lost.
 """
@@ -75,7 +75,7 @@ def _made() -> Iterator[tuple[Path, int, float]]:
         folder = cache_folder() / name
         if folder.is_symlink() or not folder.is_dir():
             continue
-        for path in folder.iterdir():
+        for path in folder.rglob("*"):
             with contextlib.suppress(OSError):  # it went meanwhile
                 facts = path.lstat()
                 if path.is_file() and not path.is_symlink():

@@ -1,40 +1,41 @@
-"""Run a bundle's graph on ONNX Runtime."""
+"""Run a bundle's graph, on any of the engines."""
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from hubel.runtime.bundle import LIMITS, Bundle, BundleError
+from hubel.runtime.choice import kept_for
+from hubel.runtime.engines import DEFAULT, Port, Session, open_graph
 from hubel.runtime.graph import has_external_tensors
 from hubel.runtime.machine import cores
-
-SILENT = 4  # ONNX Runtime's log severity; its errors come as exceptions too
 
 
 class Engine:
     """A bundle's graph, ready to run: `engine(pictures)` gives the raw scores.
 
-    `threads` is how many threads one batch may use, by default one for each processor.
-    Raises BundleError for a graph that is not what a bundle's graph must be.
+    `threads` is how many threads one batch may use, by default one for each processor. `name` is
+    one of engines.ENGINES. A `session` is taken instead where one is given: the same graph in
+    another form, as an export has it. Raises BundleError for a graph that is not what a bundle's
+    graph must be.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None):
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int | None = None,
+        name: str = DEFAULT,
+        session: Session | None = None,
+    ):
         if threads is not None and threads < 1:
             raise ValueError(f"engine threads {threads}: must be at least 1")
-        size = bundle.model.stat().st_size
-        if size > LIMITS["onnx"]:
-            raise BundleError(f"{bundle.model} has {size:,} bytes; an ONNX file has at most 2 GiB")
         self.threads = threads or cores()
+        self.name = name
         self._model = bundle.model
-        try:
-            if has_external_tensors(bundle.model):
-                raise ValueError("it keeps tensors in other files, as no bundle's graph does")
-            self._session = _session(bundle.model, self.threads)
-        except Exception as error:  # those of ONNX Runtime have no common class
-            raise BundleError(f"{bundle.model} cannot be run: {_first_line(error)}") from None
+        self._session = session or self._open(bundle)
         self.shape = bundle.shape  # of one picture
         self.outputs = bundle.outputs
         self._check(len(bundle.classes) if bundle.of_classes else None)
@@ -49,42 +50,62 @@ class Engine:
                 "Preprocess"
             )
         try:
-            return self._session.run(list(self.outputs), {"pictures": pictures})
+            return self._session.run(pictures)
         except Exception as error:
             raise BundleError(f"{self._model} failed: {_first_line(error)}") from None
+
+    def _open(self, bundle: Bundle) -> Session:
+        path = bundle.model
+        check_graph(path)
+        kept = kept_for(bundle) if self.name == "openvino" else None
+        try:
+            return open_graph(self.name, path, self.threads, kept=kept)
+        except ValueError:  # an engine that is not there
+            raise
+        except Exception as error:  # those of the engines have no common class
+            raise BundleError(f"{path} cannot be run: {_first_line(error)}") from None
 
     def _check(self, classes: int | None) -> None:
         """The graph's one input and its outputs are those of the format; with `classes` the one
         output gives so many numbers.
         """
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        given = [x.shape[1:] if classes else [] for x in outputs]
+        shape = (None, classes) if classes else ()
         found = [
-            *(
-                (x.name, x.type, [n if type(n) is int else None for n in x.shape[1:]])
-                for x in inputs
-            ),
-            *((x.name, x.type, shape) for x, shape in zip(outputs, given)),
+            *self._session.inputs,
+            *(Port(x.name, x.kind, x.shape if classes else ()) for x in self._session.outputs),
         ]
         wanted = [
-            ("pictures", "tensor(uint8)", list(self.shape)),
-            *((name, "tensor(float)", [classes] if classes else []) for name in self.outputs),
+            Port("pictures", "uint8", (None, *self.shape)),
+            *(Port(name, "float32", shape) for name in self.outputs),
         ]
         if found != wanted:
             raise BundleError(
-                f"{self._model} has inputs and outputs {found}; bundle.json asks for {wanted}; "
-                "export the bundle again"
+                f"{self._model} has inputs and outputs {_said(found)}; bundle.json asks for "
+                f"{_said(wanted)}; export the bundle again"
             )
 
 
-def _session(model: os.PathLike[str], threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = SILENT
-    # Waiting threads sleep instead of turning: the processors are not this process's alone.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(
-        os.fspath(model), options, providers=["CPUExecutionProvider"]
+def check_graph(path: Path) -> None:
+    """BundleError for an ONNX file that no engine shall open: too large, not ONNX, or with tensors
+    in other files.
+    """
+    size = path.stat().st_size
+    if size > LIMITS["onnx"]:
+        raise BundleError(f"{path} has {size:,} bytes; an ONNX file has at most 2 GiB")
+    try:
+        outside = has_external_tensors(path)
+    except ValueError as error:
+        raise BundleError(f"{path} cannot be run: {error}") from None
+    if outside:
+        raise BundleError(
+            f"{path} cannot be run: it keeps tensors in other files, as no bundle's graph does"
+        )
+
+
+def _said(ports: list[Port]) -> str:
+    return ", ".join(
+        f"{port.name} {port.kind} ({', '.join('N' if n is None else str(n) for n in port.shape)})"
+        for port in ports
     )
 
 

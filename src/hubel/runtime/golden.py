@@ -70,6 +70,12 @@ def replay(predictor: Predictor) -> Replay:
     )
 
 
+def golden_pictures(bundle: Bundle) -> np.ndarray:
+    """The golden pictures as the network gets them, uint8 (n, H, W, 3)."""
+    pictures, _ = _read(bundle)
+    return np.stack([bundle.preprocess(bundle.folder / "golden" / p["file"]) for p in pictures])
+
+
 def fingerprint(prepared: np.ndarray) -> str:
     """The SHA-256 of a prepared picture's bytes: equal only when every pixel is."""
     return hashlib.sha256(np.ascontiguousarray(prepared).tobytes()).hexdigest()

@@ -30,6 +30,20 @@ def free_memory() -> int | None:
         return None
 
 
+def peak_memory() -> int | None:
+    """The most bytes of memory that this process had, where the system says."""
+    try:
+        text = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(text.partition("VmHWM:")[2].split()[0]) * 1024
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of bytes, on macOS
+
+
 def keep_memory() -> bool:
     """Let glibc keep freed blocks instead of giving each back to the system.
 

@@ -14,10 +14,12 @@ import numpy as np
 
 from hubel.pictures import PictureError, list_pictures, read_picture
 from hubel.runtime.bundle import Bundle
+from hubel.runtime.choice import FASTEST, chosen
 from hubel.runtime.decode.catalogue import DECODERS, Seen
 from hubel.runtime.decode.classify import top_k
 from hubel.runtime.decode.tags import SHOWN
 from hubel.runtime.engine import Engine
+from hubel.runtime.engines import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,15 @@ class Answer:
 class Predictor:
     """A loaded bundle: `predict` answers for pictures, `scores` gives logits for arrays."""
 
-    def __init__(self, bundle: Bundle, *, threads: int | None = None):
+    def __init__(self, bundle: Bundle, *, threads: int | None = None, engine: Engine | None = None):
         self.bundle = bundle
-        self.engine = Engine(bundle, threads=threads)
+        self.engine = engine or Engine(bundle, threads=threads)
 
     def __repr__(self) -> str:
         height, width = self.bundle.preprocess.input_size
         return (
             f"Predictor({self.bundle.name}, {len(self.bundle.classes)} classes, "
-            f"pictures {height} x {width}, {self.bundle.folder})"
+            f"pictures {height} x {width}, {self.bundle.folder}, {self.engine.name})"
         )
 
     def predict(self, source: Any, top: int = 5, batch: int = 32) -> Answer | list[Answer]:
@@ -177,13 +179,25 @@ _Ready = tuple[np.ndarray, tuple[int, ...]]
 """A prepared picture, and the (height, width) it had before."""
 
 
-def load(path: str | os.PathLike[str], *, threads: int | None = None) -> Predictor:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    threads: int | None = None,
+    engine: str = DEFAULT,
+    batch: int = 1,
+) -> Predictor:
     """Load a bundle, or the bundle of a run folder, to answer for pictures. Needs no torch.
 
-    `threads` is how many threads a batch may use, by default one for each processor. Every file of
-    the bundle is verified. Raises BundleError, a ValueError that names the file and the remedy.
+    `threads` is how many threads a batch may use, by default one for each processor. `engine` is
+    "onnxruntime", "openvino" or "fastest": what `hubel bench --save` found for about `batch`
+    pictures at a time. Every file of the bundle is verified. Raises BundleError, a ValueError that
+    names the file and the remedy.
     """
-    return Predictor(Bundle.open(Path(path)), threads=threads)
+    bundle = Bundle.open(Path(path))
+    if engine == FASTEST:
+        choice = chosen(bundle, batch)
+        engine = choice.engine if choice else DEFAULT
+    return Predictor(bundle, engine=Engine(bundle, threads=threads, name=engine))
 
 
 def _name(source: Any, number: int) -> str:

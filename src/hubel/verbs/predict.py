@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from hubel.pictures import list_pictures, read_picture
+from hubel.runtime.choice import FASTEST
 from hubel.runtime.decode.classify import UNKNOWN
 from hubel.runtime.decode.tags import NONE
 from hubel.runtime.predictor import Answer, Predictor, load
@@ -28,6 +29,7 @@ def predict(
     sort_into: str | os.PathLike[str] | None = None,
     draw: str | os.PathLike[str] | None = None,
     batch: int = 32,
+    engine: str = FASTEST,
     engine_threads: int | None = None,
 ) -> list[Answer]:
     """What a bundle says about pictures: one answer each, in order.
@@ -36,11 +38,13 @@ def predict(
     stop the others: its answer carries the error. `sort_into` copies every answered picture into a
     folder per class, and one for "I don't know"; of tags into that of every class that is there, or
     "none of them". `draw` is a folder for PNG files of the pictures with what was found in them, of
-    bundles whose answers lie there. Nothing is moved or overwritten. Raises ValueError for a bundle
+    bundles whose answers lie there. Nothing is moved or overwritten. `engine` is the one that
+    `hubel bench --save` found to be the fastest here, or one by name. Raises ValueError for a bundle
     that cannot be used and for a folder without pictures.
     """
     sources = expand(pictures, leave_out=sort_into)
-    predictor = load(bundle, threads=engine_threads)
+    at_once = min(batch, len(sources))
+    predictor = load(bundle, engine=engine, threads=engine_threads, batch=at_once)
     return list(stream(predictor, sources, top=top, sort_into=sort_into, draw=draw, batch=batch))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hubel.runtime.bundle import Bundle
+from hubel.runtime.engines import DEFAULT
 from hubel.runtime.golden import Replay, replay
 from hubel.runtime.names import unknown
 from hubel.runtime.predictor import load
@@ -55,6 +56,7 @@ def val(
     golden: bool = False,
     views: str = "plain",
     batch: int = 32,
+    engine: str = DEFAULT,
     engine_threads: int | None = None,
 ) -> Scores | TagScores | SceneScores | Replay:
     """Score a bundle on a part of `data`, val or test, or replay its golden pictures.
@@ -63,18 +65,18 @@ def val(
     torch, on folders called as its classes or by their WordNet numbers, as ImageNet's are.
     `data` is what open_data takes, or what it gives; its classes are matched by name. Where it has
     no validation part, all of it is scored, but of the data the bundle was trained on only what was
-    held out. Answers are the mean over the `views` of that name (tasks/views.py, and ten-crop and
-    dense of tasks/crops.py; where pictures are enlarged, self-ensemble). Needs `hubel[train]` for
-    data, and no torch for the golden pictures.
-    Raises ValueError for a bundle or data that cannot be used.
+    held out. `engine` runs the bundle: onnxruntime or openvino. Answers are the mean over the
+    `views` of that name (tasks/views.py, and ten-crop and dense of tasks/crops.py; where pictures
+    are enlarged, self-ensemble). Needs `hubel[train]` for data, and no torch for the golden
+    pictures. Raises ValueError for a bundle or data that cannot be used.
     """
     if golden == (data is not None):
         raise ValueError("val takes data to score on, or golden (--golden); give one of them")
     if golden:
-        return replay(load(bundle, threads=engine_threads))
+        return replay(load(bundle, engine=engine, threads=engine_threads))
     judge = _published(bundle, engine_threads)
     if judge is None:
-        predictor = load(bundle, threads=engine_threads)
+        predictor = load(bundle, engine=engine, threads=engine_threads)
         if predictor.bundle.task == "upscale":
             return score_enlarged(predictor, data, part, views)
         if not predictor.bundle.of_classes:

@@ -128,7 +128,7 @@ def pairing_hashes(body: Mapping[str, str]) -> tuple[str, str]:
 def check_pairing(network: str, body: Mapping[str, str], where: str) -> None:
     """Refuse to pair keys otherwise than when the outputs were compared; unknown keys may pass."""
     keys, pairs = pairing_hashes(body)
-    if _known().get((network, keys), pairs) != pairs:
+    if known_pairings().get((network, keys), pairs) != pairs:
         raise ValueError(
             f"{where}: its tensors would go to other places of {network} than when the outputs "
             "were compared with their source; this is an error of Hubel, please report it"
@@ -136,5 +136,6 @@ def check_pairing(network: str, body: Mapping[str, str], where: str) -> None:
 
 
 @cache
-def _known() -> dict[tuple[str, str], str]:
+def known_pairings() -> dict[tuple[str, str], str]:
+    """(network, hash of the keys) -> hash of the pairing under which the outputs were equal."""
     return {(line["network"], line["keys"]): line["pairs"] for line in lines("pairings.csv")}
