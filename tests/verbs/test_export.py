@@ -134,7 +134,7 @@ def test_answers_that_differ_are_refused_and_leave_nothing(resnet, tmp_path, mon
 
 
 def test_what_timm_does_not_have(made_bundle, tmp_path, digits):
-    with pytest.raises(ValueError, match="timm has no place for .*pad=2"):
+    with pytest.raises(ValueError, match=r"timm has no place for .*pad=2"):
         export(made_bundle, "timm", out=tmp_path / "out")
     bundle = write_bundle(
         tmp_path / "plain",

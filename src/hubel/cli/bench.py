@@ -71,8 +71,8 @@ def said(found: Bench) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = [
-        f"{found.name}, {height}x{width}, {found.race.threads} threads, {found.machine['processor']}, "
-        f"median of {found.race.rounds} rounds",
+        f"{found.name}, {height}x{width}, {found.race.threads} threads, "
+        f"{found.machine['processor']}, median of {found.race.rounds} rounds",
         "",
     ]
     for cells in rows:

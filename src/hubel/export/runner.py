@@ -2,9 +2,9 @@
 
     python -m hubel.export.runner BUNDLE WAY THREADS
 
-First it tells its answers for the golden pictures, then it times what it is asked for: {"batch": 16,
-"count": 4} gives the seconds of each of four calls. At the end of its input it tells the most
-memory that it had and stops.
+First it tells its answers for the golden pictures, then it times what it is asked for:
+{"batch": 16, "count": 4} gives the seconds of each of four calls. At the end of its input it tells
+the most memory that it had and stops.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def serve(path: str, opened: Callable[[Bundle], Callable[[np.ndarray], Any]]) -> None:
-    """Answer until the parent closes its end; `opened` gives what answers for uint8 (N, H, W, 3)."""
+    """Answer until the parent closes its end; `opened` gives what takes uint8 (N, H, W, 3)."""
     # What the engines print goes to standard error: standard output is the parent's.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
         os.dup2(2, 1)

@@ -17,7 +17,6 @@ from hubel.runtime.bundle import SUMS, Bundle
 from hubel.runtime.engines import Session, open_graph
 from hubel.runtime.files import sha256, write_whole
 
-
 MARK = "hubel.json"
 """In every folder of an export: what it is."""
 

@@ -53,8 +53,8 @@ def _check(bundle: Bundle) -> None:
     eps = words.pop("eps", None)
     if words or (eps is not None and eps != _eps(create(bundle.name))):
         raise ValueError(
-            f"{bundle.name} with {bundle.network['words']} is no network of timm, which has it only "
-            "as it was published; export to onnx instead"
+            f"{bundle.name} with {bundle.network['words']} is no network of timm, which has it "
+            "only as it was published; export to onnx instead"
         )
     if bundle.task != "classify" or way.fit == "pad" or way.pad or way.background != 255:
         raise ValueError(

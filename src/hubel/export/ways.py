@@ -34,7 +34,7 @@ class Way:
 
 
 def ways(bundle: Bundle) -> list[Way]:
-    """All that there are here; a network of one's own, whose code no bundle starts, not in torch."""
+    """All that are here; a network of one's own, whose code no bundle starts, not in torch."""
     found = [Way(name) for name in available()]
     if "openvino" in available():
         from hubel.runtime.engines.ov import precisions

@@ -68,7 +68,8 @@ def export(
         found = replay(Predictor(opened, engine=engine))
         if not found.ok:
             raise ValueError(
-                f"the exported files answer differently from the bundle: {found}; nothing was written"
+                f"the exported files answer differently from the bundle: {found}; nothing was "
+                "written"
             )
         del session, engine  # Windows keeps a file that is open
         mark(opened, part, to)

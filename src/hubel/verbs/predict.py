@@ -39,8 +39,8 @@ def predict(
     folder per class, and one for "I don't know"; of tags into that of every class that is there, or
     "none of them". `draw` is a folder for PNG files of the pictures with what was found in them, of
     bundles whose answers lie there. Nothing is moved or overwritten. `engine` is the one that
-    `hubel bench --save` found to be the fastest here, or one by name. Raises ValueError for a bundle
-    that cannot be used and for a folder without pictures.
+    `hubel bench --save` found to be the fastest here, or one by name. Raises ValueError for a
+    bundle that cannot be used and for a folder without pictures.
     """
     sources = expand(pictures, leave_out=sort_into)
     at_once = min(batch, len(sources))

@@ -148,7 +148,7 @@ def _vgg(names: Sequence[str]) -> Rules:
     }
     layer, before = 0, ""
     for name in names:
-        row, _, rest = name.removeprefix("stages.").partition(".")
+        row, *_ = name.removeprefix("stages.").split(".")
         if name.startswith("stages.") and name.endswith("conv.weight"):
             layer += before not in ("", row)  # a pool
             module = name.removesuffix(".conv.weight")
