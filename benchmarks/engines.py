@@ -24,9 +24,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hubel.export.eager import FORMS
 from hubel.export.race import RUNNER, race
 from hubel.export.times import Race
-from hubel.export.ways import TORCH, Way, ways
+from hubel.export.ways import Way, ways
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.machine import cores, environment
 from hubel.verbs.bench import drawn
@@ -46,7 +47,7 @@ LIMIT, FASTER = 1.1, {1: 2.0, 16: 1.3}
 def peers(library: str) -> list[Way]:
     """The network in the forms of torch, by its library or, without one, by Hubel unfused."""
     there = library if library and find_spec(library) else "hubel"
-    return [Way(f"{there} {form}") for form in TORCH]
+    return [Way(f"{there} {form}") for form in FORMS]
 
 
 def judged(found: Race, chosen: str, batch: int) -> dict[str, Any]:

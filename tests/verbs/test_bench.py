@@ -19,7 +19,7 @@ from hubel.verbs.bench import bench
 def found(made_bundle, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUBEL_CACHE", str(tmp_path_factory.mktemp("cache")))
-        engines = ["onnxruntime", "eager", "channels-last"]
+        engines = ["onnxruntime", "eager"]
         made = bench(made_bundle, batch=(1, 4), rounds=3, engines=engines, threads=1, save=True)
         yield made, chosen(Bundle.open(made_bundle), 4)
 
@@ -27,7 +27,7 @@ def found(made_bundle, tmp_path_factory):
 def test_every_engine_has_its_times(found):
     lanes = found[0].race.lanes
     assert [str(lane.way) for lane in lanes if lane.way.precision == "float32"] == [
-        "onnxruntime", "eager", "channels-last",
+        "onnxruntime", "eager",
     ]  # fmt: skip
     for lane in lanes:
         assert not lane.error
@@ -54,7 +54,7 @@ def test_plain_values(found):
 
 def test_the_page(found, tmp_path):
     text = found[0].write(tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "channels-last" in text
+    assert "eager" in text
     assert "Batch 4" in text
     assert ">nan<" not in text
 
@@ -91,8 +91,8 @@ def test_a_network_of_ones_own_runs_on_the_engines_only(bundle, reseal):
 
 
 def test_what_cannot_be_timed(made_bundle):
-    with pytest.raises(ValueError, match="unknown engine on this machine 'onnx'; did you mean"):
-        hubel.bench(made_bundle, engines=["onnx"])
+    with pytest.raises(ValueError, match="unknown engine on this machine 'onnxruntim'; did"):
+        hubel.bench(made_bundle, engines=["onnxruntim"])
     with pytest.raises(ValueError, match="must be at least 1"):
         hubel.bench(made_bundle, batch=[0])
     with pytest.raises(ValueError, match="a choice is kept for a bundle"):

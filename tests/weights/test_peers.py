@@ -14,10 +14,12 @@ import torch
 from torch import library
 
 from hubel import networks
+from hubel.export.timm_folder import shaped
 from hubel.runtime.files import write_whole
 from hubel.weights import load, loading
 from hubel.weights.rows import lines
 from hubel.weights.spelling import pairing_hashes
+from hubel.weights.timm import timm_names
 
 OPERATORS = ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d")
 
@@ -142,3 +144,25 @@ def test_auxiliary_outputs_equal(peers, name):
     assert len(theirs) == len(mine) == 1 + len(heads)
     for a, b in zip(mine, theirs):
         assert (a - b).abs().max() < 1e-5 * b.abs().max()
+
+
+@pytest.mark.slow
+def test_timm_has_the_tensors_that_are_spelled_for_it(peers):
+    """Every key and every shape, of all networks that can be spelled."""
+    far, spelled = [], 0
+    for name, construct in peers["timm"].items():
+        with torch.device("meta"):
+            own = networks.create(name).state_dict()
+            try:
+                names = timm_names(name, own)
+            except ValueError:
+                continue
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                theirs = {key: tuple(x.shape) for key, x in construct().state_dict().items()}
+        mine = {names[k]: tuple(shaped(names[k], x).shape) for k, x in own.items() if k in names}
+        spelled += 1
+        if mine != theirs:
+            far.append(name)
+    assert spelled > 80
+    assert not far

@@ -11,7 +11,9 @@ from torch import nn
 
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.engines import Port
+from hubel.runtime.names import unknown
 
+FORMS = ("eager", "channels-last", "compiled")
 PRECISIONS = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -36,6 +38,8 @@ class Eager:
         precision: str = "float32",
         device: str = "cpu",
     ):
+        if form not in FORMS:
+            raise unknown("form of the network in torch", form, FORMS)
         torch.set_num_threads(threads)
         self.device, self.precision = torch.device(device), PRECISIONS[precision]
         self.planes = form == "eager"

@@ -56,7 +56,7 @@ def write_openvino(bundle: Bundle, folder: Path, threads: int) -> Session:
         raise ValueError("OpenVINO is not installed here: pip install 'hubel[deploy]'")
     import openvino
 
-    model = openvino.convert_model(bundle.model)
+    model = openvino.Core().read_model(bundle.model)
     for key, text in words_of(bundle).items():
         model.set_rt_info(text, ["hubel", key])
     openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
@@ -75,8 +75,9 @@ def write_torch_export(bundle: Bundle, folder: Path, threads: int) -> Session:
     height, width = bundle.preprocess.input_size
     example = torch.zeros(2, height, width, 3, dtype=torch.uint8)  # 1 would be taken for fixed
     batch = {0: torch.export.Dim("batch")}
-    with torch.no_grad():
-        program = torch.export.export(deployed, (example,), dynamic_shapes=(batch,))
+    program = torch.export.export(
+        deployed.requires_grad_(False), (example,), dynamic_shapes=(batch,)
+    )
     path = folder / "model.pt2"
     torch.export.save(program, path, extra_files={"hubel.json": json.dumps(words_of(bundle))})
     return Eager(torch.export.load(path).module(), bundle, threads=threads)

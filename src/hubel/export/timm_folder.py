@@ -30,7 +30,7 @@ def write_timm(bundle: Bundle, folder: Path, threads: int) -> Session:
     _check(bundle)
     names = timm_names(bundle.name, load_module(bundle).state_dict())
     tensors = {
-        names[name]: _shaped(names[name], x).contiguous()
+        names[name]: shaped(names[name], x).contiguous()
         for name, x in load_module(bundle).state_dict().items()
         if name in names
     }
@@ -67,7 +67,7 @@ def _eps(network: nn.Module) -> float | None:
     return next((m.eps for m in network.modules() if isinstance(m, nn.BatchNorm2d)), None)
 
 
-def _shaped(key: str, x: Tensor) -> Tensor:
+def shaped(key: str, x: Tensor) -> Tensor:
     """The dense layers that timm's VGG writes as convolutions."""
     if key == "pre_logits.fc1.weight":
         return x.view(x.shape[0], -1, 7, 7)

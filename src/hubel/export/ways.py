@@ -9,9 +9,6 @@ from hubel.runtime.bundle import Bundle
 from hubel.runtime.engine import Engine
 from hubel.runtime.engines import ENGINES, Session, available, open_graph
 
-TORCH = ("eager", "channels-last", "compiled")
-"""Forms of the network in torch, which is no engine of a bundle: it takes seconds to begin."""
-
 
 @dataclass(frozen=True)
 class Way:
@@ -41,9 +38,9 @@ def ways(bundle: Bundle) -> list[Way]:
 
         found += [Way("openvino", precision) for precision in precisions()[1:]]
     if find_spec("torch") and ":" not in bundle.name:
-        from hubel.export.eager import devices
+        from hubel.export.eager import FORMS, devices
 
-        found += [Way(form, p, device) for device, p in devices() for form in TORCH]
+        found += [Way(form, p, device) for device, p in devices() for form in FORMS]
     return found
 
 

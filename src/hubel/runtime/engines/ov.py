@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 
 from hubel.runtime.engines import Port
+
+CONVERTER = "openvino.tools.ovc"
+if "openvino" not in sys.modules:
+    # OpenVINO can do without its converter, whose import takes longer than all the rest of it.
+    sys.modules[CONVERTER] = None  # type: ignore[assignment]
+try:
+    import openvino
+finally:
+    if sys.modules.get(CONVERTER, CONVERTER) is None:
+        del sys.modules[CONVERTER]
 
 PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 
