@@ -87,6 +87,8 @@ def said(found: Bench) -> str:
 
 
 def _row(lane: Lane, batches: tuple[int, ...]) -> list[str]:
+    from hubel.report.words import milliseconds
+
     cells = [str(lane.way), lane.way.precision]
     for batch in batches:
         time = lane.time(batch)
@@ -108,8 +110,3 @@ def _winner(found: Race, batch: int) -> str:
     if ships is not None and ships is not first:
         line += f"; of those that predict can take, {ships.way}"
     return line
-
-
-def milliseconds(seconds: float) -> str:
-    """Three digits."""
-    return f"{1e3 * seconds:#.3g}".rstrip(".")

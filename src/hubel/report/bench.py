@@ -10,7 +10,7 @@ from hubel.export.times import Lane, Race, Time
 from hubel.report.draw import svg, ticks
 from hubel.report.frame import frame
 from hubel.report.html import Number, table, text
-from hubel.report.words import THIN, duration
+from hubel.report.words import THIN, duration, milliseconds
 from hubel.runtime.files import write_whole
 
 ROW, NAMES, WIDE = 28, 190, 720  # of a plot, in pixels
@@ -27,7 +27,7 @@ def write_bench(
         ("Threads", str(race.threads)),
         ("Rounds", str(race.rounds)),
         *(
-            (f"Fastest at batch {batch}", f"{1e3 * time.median:.3g}{THIN}ms")
+            (f"Fastest at batch {batch}", f"{milliseconds(time.median)}{THIN}ms")
             for batch, lane in winners
             if lane and (time := lane.time(batch))
         ),
@@ -63,7 +63,7 @@ def _plot(race: Race, batch: int) -> str:
         parts.append(f'<text x="{at(x / 1e3)}" y="{height - 8}" class="middle">{x:g}</text>')
     for n, (lane, time) in enumerate(found):
         parts += _bar(lane, time, ROW * n, at, lane is best)
-    words = "; ".join(f"{_name(lane)} {1e3 * time.median:.3g} ms" for lane, time in found)
+    words = "; ".join(f"{_name(lane)} {milliseconds(time.median)} ms" for lane, time in found)
     return (
         "<p>Milliseconds of a call: the median of the rounds, and the fastest and the slowest of "
         "them. The fastest of those with the same answers is in colour.</p>"
@@ -98,8 +98,11 @@ def _table(race: Race) -> str:
         row: list[str | Number] = [str(lane.way), lane.way.precision]
         for batch in race.batches:
             time = lane.time(batch)
-            ms, rate = (1e3 * time.median, time.pictures) if time else (float("nan"),) * 2
-            row += [Number(ms, f"{ms:.3g}"), Number(rate, f"{rate:,.0f}")]
+            if time is None:
+                row += [Number(float("nan"), "–")] * 2
+                continue
+            row.append(Number(time.median, milliseconds(time.median)))
+            row.append(Number(time.pictures, f"{time.pictures:,.0f}"))
         memory = lane.memory or float("nan")
         row += [
             Number(lane.first, duration(lane.first)),

@@ -51,6 +51,12 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
 
 
+def milliseconds(seconds: float) -> str:
+    """0.01234 -> "12.3", 1.2345 -> "1,235": three digits, or all before the point."""
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if value >= 999.5 else f"{value:#.3g}".rstrip(".")
+
+
 # What each part of a run does, and what helps where it takes too long.
 PARTS = {
     "read": ("reading and decoding", "decode-bound", ""),
