@@ -8,7 +8,7 @@ export HUBEL_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,serve,test,check]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,deploy,serve,test,check]'
 	@touch $@
 
 demo: $(VENV)/ready        ## train on real digits, answer for unseen ones, show where everything lies

@@ -45,14 +45,15 @@ class Eager:
         self.planes = form == "eager"
         module = module.to(self.device)
         if not self.planes:
-            module = module.to(memory_format=torch.channels_last)
+            module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._call: Any = module
         if form == "compiled":
             import torch._inductor.config as inductor
 
             inductor.freezing = True
             self._call = torch.compile(module, dynamic=False)
-        self.inputs = (Port("pictures", "uint8", (None, *bundle.preprocess.input_size, 3)),)
+        seen = Port("pictures", "uint8", (None, *bundle.preprocess.input_size, 3))
+        self.inputs: tuple[Port, ...] = (seen,)
         shape = (None, len(bundle.classes) if bundle.of_classes else None)
         self.outputs = tuple(Port(name, "float32", shape) for name in bundle.outputs)
 
