@@ -45,6 +45,16 @@ def fused(deployed: Deployed) -> Deployed:
     return deployed
 
 
+def traced(preprocess: Preprocess, task: str) -> tuple[Tensor, dict[int, Any]]:
+    """Pictures to trace a network with, and the axes that stay free: how many there are and, where
+    the task takes whole pictures, height and width.
+    """
+    height, width = preprocess.input_size
+    example = torch.zeros(2, height, width, 3, dtype=torch.uint8)  # 1 would be taken for fixed
+    free = ("batch", "height", "width") if DECODERS[task].whole else ("batch",)
+    return example, {axis: torch.export.Dim(name) for axis, name in enumerate(free)}
+
+
 def write_onnx(
     path: Path,
     deployed: Deployed,
@@ -60,10 +70,7 @@ def write_onnx(
     """
     import onnx  # heavy, and only needed here
 
-    height, width = preprocess.input_size
-    example = torch.zeros(2, height, width, 3, dtype=torch.uint8)  # 1 would be taken for fixed
-    free = ["batch", "height", "width"] if DECODERS[task].whole else ["batch"]
-    dims = {at: torch.export.Dim(name) for at, name in enumerate(free)}
+    example, free = traced(preprocess, task)
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -74,7 +81,7 @@ def write_onnx(
                 opset_version=OPSET,
                 input_names=["pictures"],
                 output_names=list(DECODERS[task].outputs),
-                dynamic_shapes=(dims,),
+                dynamic_shapes=(free,),
             )
     except Exception as error:  # the exporter's errors have no common class short of this
         cause = error.__cause__ or error

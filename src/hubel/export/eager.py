@@ -52,7 +52,7 @@ class Eager:
 
             inductor.freezing = True
             self._call = torch.compile(module, dynamic=False)
-        seen = Port("pictures", "uint8", (None, *bundle.preprocess.input_size, 3))
+        seen = Port("pictures", "uint8", (None, *bundle.shape))
         self.inputs: tuple[Port, ...] = (seen,)
         shape = (None, len(bundle.classes) if bundle.of_classes else None)
         self.outputs = tuple(Port(name, "float32", shape) for name in bundle.outputs)

@@ -68,15 +68,13 @@ def write_torch_export(bundle: Bundle, folder: Path, threads: int) -> Session:
     import torch
 
     from hubel.export.bundle import load_module
-    from hubel.export.deployed import Deployed, fused
+    from hubel.export.deployed import Deployed, fused, traced
     from hubel.export.eager import Eager
 
     deployed = fused(Deployed(load_module(bundle), bundle.preprocess))
-    height, width = bundle.preprocess.input_size
-    example = torch.zeros(2, height, width, 3, dtype=torch.uint8)  # 1 would be taken for fixed
-    batch = {0: torch.export.Dim("batch")}
+    example, free = traced(bundle.preprocess, bundle.task)
     program = torch.export.export(
-        deployed.requires_grad_(False), (example,), dynamic_shapes=(batch,)
+        deployed.requires_grad_(False), (example,), dynamic_shapes=(free,)
     )
     path = folder / "model.pt2"
     torch.export.save(program, path, extra_files={"hubel.json": json.dumps(words_of(bundle))})
