@@ -5,30 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hubel.runtime.decode.catalogue import DECODERS
+
 
 def model_card(facts: Mapping[str, Any]) -> str:
     """bundle.json -> a card in Markdown: what a stranger needs to use the model or leave it."""
-    alone = facts["task"] == "classify"
+    task = facts["task"]
+    alone, of_classes = task == "classify", DECODERS[task].probabilities is not None
     network, prepare, classes = facts["network"], facts["preprocess"], facts["classes"]
     height, width = (side + 2 * prepare["pad"] for side in prepare["size"])
     parts = [
-        f"# {network['name']}: {len(classes)} classes",
-        f"A picture classifier, {_words(network)}"
-        + (". " if alone else "; a picture may show several classes or none. ")
-        + f"Written by Hubel {facts['hubel']} on {facts['written'][:10]}.",
+        f"# {network['name']}: " + (f"{len(classes)} classes" if of_classes else task),
+        f"{KINDS[task]}, {_words(network)}. "
+        f"Written by Hubel {facts['hubel']} on {facts['written'][:10]}.",
         "## Use",
         "```\npip install hubel\nhubel predict FOLDER_OF_THIS_FILE picture.jpg\n```",
         "```python\nimport hubel\n\n"
         'answer = hubel.load("FOLDER_OF_THIS_FILE").predict("picture.jpg")\n'
-        + ("print(answer.label, answer.confidence)" if alone else "print(answer.labels)")
-        + "\n```",
+        + f"print({ANSWERS.get(task, 'answer.seen')})\n```",
         f"`model.onnx` runs in any ONNX engine: input `pictures`, uint8 (N, {height}, {width}, 3) "
-        f"RGB, prepared as below but not normalized, which the graph does itself; output `logits`, "
-        f"float32 (N, {len(classes)}).",
+        f"RGB, prepared as below but not normalized, which the graph does itself; "
+        + (
+            f"output `logits`, float32 (N, {len(classes)})."
+            if of_classes
+            else "outputs " + ", ".join(f"`{n}`" for n in DECODERS[task].outputs) + ", float32; "
+            f"`hubel/runtime/decode/{task}.py` says what they mean."
+        ),
         "## Preprocessing",
         _table(prepare),
         "## Classes",
-        ", ".join(classes),
+        ", ".join(classes) or "None.",
         "## Scores",
         _table(facts["scores"]) if facts["scores"] else "None were recorded.",
         "## Data",
@@ -39,7 +45,9 @@ def model_card(facts: Mapping[str, Any]) -> str:
         if facts["training"]
         else "Nothing was recorded.",
         "## Limits",
-        (
+        "The model knows what it was trained on and nothing else."
+        if not of_classes
+        else (
             "The model knows the classes above and nothing else: for a picture of anything else it "
             "names one of them too. Its probabilities are those of a softmax"
             if alone
@@ -55,6 +63,19 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "checks that this machine gives the outputs this model was written with.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+KINDS = {
+    "classify": "A picture classifier",
+    "tags": "A picture classifier, where a picture may show several classes or none",
+    "localize": "A network that tells the one object of a picture and its box",
+    "detect": "A detector: boxes and classes of all objects",
+    "segment": "A segmenter: a class for every pixel",
+    "instances": "A network that tells every object with its mask",
+    "upscale": "A network that enlarges pictures",
+}
+"""What a model is, in words."""
+ANSWERS = {"classify": "answer.label, answer.confidence", "tags": "answer.labels"}
 
 
 def _silence(thresholds: Mapping[str, Any]) -> str:
