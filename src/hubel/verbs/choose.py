@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from torch import nn
 
 from hubel import recipes
-from hubel.data import Data
+from hubel.data import Data, SceneData, open_scenes
 from hubel.data.augment import Crop, Cut, Erase, Shift
 from hubel.data.labels import read_labels
+from hubel.data.open_scenes import KINDS
 from hubel.networks import specification
 from hubel.pictures import Preprocess
-from hubel.tasks.catalogue import OF_CLASSES
+from hubel.tasks.catalogue import OF_CLASSES, TASKS
 from hubel.training.recipe import Recipe
 from hubel.verbs.gather import opened, own_preprocess, task_of
 from hubel.verbs.origin import located, origin, seen
+
+
+STRIDE = 32
+"""Pixels that a cell of the last map of most networks stands for."""
 
 
 def choose(
@@ -56,6 +63,8 @@ def choose(
             look = _look(data, changes, download)
             page = recipes.default(look)
         chosen = recipes.load(page)
+        if in_picture and "size" not in changes and not from_weights:
+            chosen = _shaped(chosen, data, changes)
         if changes.get("weights"):
             chosen = recipes.load("finetune").replace(**seen(chosen))
     if from_weights:
@@ -118,6 +127,21 @@ def _look(data: Any, changes: dict[str, Any], download: bool) -> recipes.Look:
         return recipes.Look(min(preprocess.size), preprocess.channels == 1)
     found = opened(data, changes.get("split", 0), changes.get("val", Recipe.val), download)
     return recipes.look(found.train)
+
+
+def _shaped(recipe: Recipe, data: Any, changes: dict[str, Any]) -> Recipe:
+    """The recipe for pictures of the shape that most of the data have, no side longer than the
+    page's longest, up to the next multiple of the coarsest STRIDE.
+    """
+    kind = TASKS[recipe.task].data
+    if kind not in KINDS:
+        return recipe
+    if not isinstance(data, SceneData):
+        split, val = changes.get("split", 0), changes.get("val", Recipe.val)
+        data = open_scenes(data, seed=split, val=val, kind=kind)
+    height, width = np.median([scene.size for scene in data.train.scenes], axis=0).tolist()
+    times = min(1, max(recipe.seen.size) / max(height, width)) / STRIDE
+    return _sized(recipe, (math.ceil(height * times) * STRIDE, math.ceil(width * times) * STRIDE))
 
 
 def _other_network(

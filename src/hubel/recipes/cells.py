@@ -1,0 +1,31 @@
+"""Blood cells: a one-stage detector, from scratch, on a few hundred pictures.
+
+    hubel train path/to/bccd --recipe cells
+"""
+
+from hubel.data.augment import Brightness, Contrast, Flip, Mirror, Mosaic, Place
+from hubel.pictures import Preprocess
+from hubel.training.recipe import Recipe
+
+RECIPE = Recipe(
+    task="detect",
+    network="resnet18",
+    words={"width": 32},
+    head={"name": "pyramid", "width": 64},
+    preprocess=Preprocess(
+        size=(240, 320), fit="pad", fill=186, mean=(0.74, 0.70, 0.71), std=(0.06, 0.10, 0.08)
+    ),
+    augment=(
+        Mirror(), Flip(), Place(scale=(0.8, 1.4)), Mosaic(share=0.4, scale=(0.8, 1.4)),
+        Brightness(0.15), Contrast(0.15),
+    ),
+    epochs=50,
+    batch=8,
+    optimizer={"name": "adamw", "lr": 2e-3},
+    decay=0.05,
+    schedule={"name": "cosine", "warmup": 0.05},
+    average=0.995,
+    clip=10.0,
+    tune=True,
+    validate=10,
+)  # fmt: skip
