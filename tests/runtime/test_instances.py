@@ -116,12 +116,16 @@ def test_masks_as_run_lengths():
     masks = draws.random((3, 37, 53)) < np.array([0.02, 0.5, 0.99])[:, None, None]
     found = Found(np.zeros((3, 4)), np.ones(3), np.zeros(3, int), masks)
     for told, mask in zip(found.to_dict(("cell",))["objects"], masks):
-        assert told["mask"] == run_lengths(mask) == {"size": [37, 53], "counts": told["mask"]["counts"]}
+        assert (
+            told["mask"]
+            == run_lengths(mask)
+            == {"size": [37, 53], "counts": told["mask"]["counts"]}
+        )
         counts = unpacked(told["mask"]["counts"])
         assert counts == encode(mask)
         assert packed(counts) == told["mask"]["counts"]
         on = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
-        assert (on.reshape(53, 37).T == mask).all()
+        assert (mask == on.reshape(53, 37).T).all()
 
 
 def test_masks_are_drawn_each_in_its_own_colour():

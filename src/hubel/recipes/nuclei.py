@@ -1,6 +1,6 @@
 """Cell nuclei, each with its mask: small, many and touching, so that pictures are enlarged.
 
-    hubel train path/to/nuclei --recipe nuclei
+hubel train path/to/nuclei --recipe nuclei
 """
 
 from hubel.data.augment import Brightness, Contrast, Flip, Mirror, Place, Turn

@@ -153,7 +153,6 @@ def sampled(prototypes: Tensor, pictures: Tensor, points: Tensor) -> Tensor:
     """The prototypes of `pictures` (n,) at points (n, points, 2) in pixels, bilinear: (n, points,
     P).
     """
-    height, width = prototypes.shape[2:]
     first, last = prototypes[0, :2, 0, 0], prototypes[0, :2, -1, -1]
     span = torch.where(last > first, last - first, 1)
     where = ((points - first) / span * 2 - 1).to(prototypes)  # the first cell at -1, the last at 1

@@ -117,9 +117,7 @@ class Curve:
         return float(self.scores[at] + after) / 2
 
 
-def mistakes(
-    found: Sequence[Found], truths: Sequence[Objects], *, masks: bool = False
-) -> Mistakes:
+def mistakes(found: Sequence[Found], truths: Sequence[Objects], *, masks: bool = False) -> Mistakes:
     """What every answer of N pictures is, in one number, and what was found; by the overlap of
     boxes, or of `masks`.
     """

@@ -9,6 +9,7 @@ sides of the box, so that shape and size are told apart.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def shapes(prototypes: int) -> list[tuple[int, int]]:
     coefficients.
     """
     sides = [prototypes + 2, WIDTH, WIDTH, 1]
-    return [shape for n, m in zip(sides, sides[1:]) for shape in ((n, m), (1, m))]
+    return [shape for n, m in pairwise(sides) for shape in ((n, m), (1, m))]
 
 
 def layers(coefficients: Any, prototypes: int) -> list[tuple[Any, Any]]:
@@ -73,7 +74,9 @@ def decode(
     masks = np.zeros((len(found), height, width), bool)
     place = preprocess.placement((height, width))
     middles, halves = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
-    reach = place.to_picture(np.concatenate([middles - REACH * halves, middles + REACH * halves], 1))
+    reach = place.to_picture(
+        np.concatenate([middles - REACH * halves, middles + REACH * halves], 1)
+    )
     windows = np.concatenate([np.floor(reach[:, :2]), np.ceil(reach[:, 2:])], 1)
     edges = place.to_input(windows)
     for i, (left, top, right, bottom) in enumerate(windows.astype(int).tolist()):
@@ -114,7 +117,7 @@ def _middles(start: float, stop: float, count: int) -> NDArray[np.float64]:
     return start + (np.arange(count) + 0.5) * ((stop - start) / count)
 
 
-def _cells(stand: NDArray[np.floating], at: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cells(stand: NDArray[np.floating], at: NDArray[np.float64]) -> NDArray[np.floating]:
     """Places in pixels -> in cells, which stand at equal distances."""
     step = (stand[-1] - stand[0]) / max(1, len(stand) - 1) or 1.0
     return (at - stand[0]) / step
