@@ -49,10 +49,10 @@ def stepped(task, name, size, **words):
 
 def test_eight_scenes_are_learned_by_heart(tmp_path):
     torch.manual_seed(0)
-    scenes = Shapes(8, 48)
-    preprocess = Preprocess((48, 48), mean=(0.5,) * 3, std=(0.25,) * 3)
+    scenes = Shapes(8, 80)
+    preprocess = Preprocess((80, 80), mean=(0.5,) * 3, std=(0.25,) * 3)
     instances = Instances(scenes.classes, preprocess, head={"width": 24, "depth": 1})
-    model = instances.model(instances.around(create("resnet14", width=8)))
+    model = instances.model(instances.around(create("resnet18", width=8)))
     optimizer = torch.optim.AdamW(model.parameters())
     loader = Loader(scenes, batch=8, seed=0)
     for step in range(STEPS := 60):

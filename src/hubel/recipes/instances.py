@@ -1,6 +1,6 @@
 """Objects with their masks: conditional convolutions on the detector, on a small residual network.
 
-    hubel train path/to/data --task instances
+    hubel train path/to/data --recipe instances
     hubel train shapes --task instances
 
 Generated scenes of 128 pixels take about two minutes.

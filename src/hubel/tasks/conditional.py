@@ -21,7 +21,7 @@ from hubel.tasks.necks import Pyramid, like
 
 FINE = 4
 """The stride of the prototypes, or the largest below it that a network has."""
-POINTS = 28
+POINTS = 24
 """Along each side of a box where its mask is learned."""
 MOST = 512
 """Cells of a batch whose masks are learned in a step."""
@@ -116,6 +116,7 @@ def mask_loss(outputs: Outputs, targets: Tensor, assigned: Assigned) -> Tensor:
     if not pairs:
         return coefficients.sum() * 0 + prototypes.sum() * 0
     some = torch.arange(min(pairs, MOST), device=boxes.device) * pairs // min(pairs, MOST)
+    some = some[assigned.pictures[some].argsort(stable=True)]
     pictures, cells, objects = (x[some] for x in assigned[:3])
     box = boxes[pictures, cells].detach()
     middle, half = (box[:, :2] + box[:, 2:]) / 2, (box[:, 2:] - box[:, :2]) / 2
@@ -150,17 +151,15 @@ def asked(coefficients: Tensor, relative: Tensor, seen: Tensor) -> Tensor:
 
 
 def sampled(prototypes: Tensor, pictures: Tensor, points: Tensor) -> Tensor:
-    """The prototypes of `pictures` (n,) at points (n, points, 2) in pixels, bilinear: (n, points,
-    P).
+    """The prototypes of `pictures` (n,), in their order, at points (n, points, 2) in pixels,
+    bilinear: (n, points, P).
     """
     first, last = prototypes[0, :2, 0, 0], prototypes[0, :2, -1, -1]
     span = torch.where(last > first, last - first, 1)
     where = ((points - first) / span * 2 - 1).to(prototypes)  # the first cell at -1, the last at 1
-    out = prototypes.new_empty(*points.shape[:2], prototypes.shape[1] - 2)
-    for n in range(len(prototypes)):
-        mine = torch.nonzero(pictures == n)[:, 0]
-        found = F.grid_sample(
-            prototypes[n : n + 1, 2:], where[mine][None], padding_mode="border", align_corners=True
-        )
-        out = out.index_copy(0, mine, found[0].permute(1, 2, 0))
-    return out
+    counts = pictures.bincount(minlength=len(prototypes)).tolist()
+    found = [
+        F.grid_sample(part[None, 2:], mine[None], padding_mode="border", align_corners=True)
+        for part, mine in zip(prototypes, where.split(counts))
+    ]
+    return torch.cat(found, 2)[0].permute(1, 2, 0)

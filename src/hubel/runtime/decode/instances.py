@@ -112,12 +112,12 @@ def between(
     return values
 
 
-def _middles(start: float, stop: float, count: int) -> NDArray[np.float64]:
+def _middles(start: float, stop: float, count: int) -> NDArray[np.floating]:
     """The middles of `count` equal steps."""
     return start + (np.arange(count) + 0.5) * ((stop - start) / count)
 
 
-def _cells(stand: NDArray[np.floating], at: NDArray[np.float64]) -> NDArray[np.floating]:
+def _cells(stand: NDArray[np.floating], at: NDArray[np.floating]) -> NDArray[np.floating]:
     """Places in pixels -> in cells, which stand at equal distances."""
     step = (stand[-1] - stand[0]) / max(1, len(stand) - 1) or 1.0
     return (at - stand[0]) / step
