@@ -11,17 +11,21 @@ from numpy.typing import NDArray
 
 def box_of(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
     """x1, y1, x2, y2 around the pixels of a mask (H, W); all 0 where there are none."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
         return 0.0, 0.0, 0.0, 0.0
+    columns = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
 def encode(mask: NDArray[np.bool_]) -> tuple[int, ...]:
     """A mask (H, W) as run lengths down the columns, beginning with off."""
-    flat = np.concatenate([[False], mask.T.reshape(-1), [False]])
-    changes = np.flatnonzero(flat[1:] != flat[:-1])
-    runs = np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()
+    x1, y1, x2, y2 = map(int, box_of(mask))  # a mask is often a small part of its picture
+    inside = np.pad(mask[y1:y2, x1:x2].T, ((0, 0), (1, 1)))
+    columns, rows = np.nonzero(inside[:, 1:] != inside[:, :-1])
+    changes, times = np.unique((columns + x1) * len(mask) + rows + y1, return_counts=True)
+    # A column that is on to its end and the next one from its start are one run.
+    runs = np.diff(np.concatenate([[0], changes[times == 1], [mask.size]])).tolist()
     # The last run is off where the mask ends with on; a run of nothing is left out.
     return tuple(runs[:-1] if runs[-1] == 0 else runs)
 
