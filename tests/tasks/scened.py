@@ -25,11 +25,12 @@ class Shapes:
         some = [self.scenes[i] for i in indices]
         pictures = np.stack([scene.picture for scene in some])
         counts = [len(scene.objects) for scene in some]
+        masks = [mask.array() for scene in some for mask in scene.objects.masks]
         targets = Targets(
             torch.repeat_interleave(torch.arange(len(some)), torch.tensor(counts)),
             torch.from_numpy(np.concatenate([s.objects.boxes for s in some])).float(),
             torch.from_numpy(np.concatenate([s.objects.labels for s in some])),
-            torch.zeros(0, 0, 0, dtype=torch.uint8),
+            torch.from_numpy(np.stack(masks).astype(np.uint8)),
         )
         pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
         return Batch(pixels, targets, torch.from_numpy(np.asarray(indices)))

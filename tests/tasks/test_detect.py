@@ -107,7 +107,7 @@ def test_no_object_is_a_target_too():
 
 
 def test_what_is_no_network_and_unknown_heads_are_refused():
-    with pytest.raises(ValueError, match="a Linear under the task detect: it needs a network"):
+    with pytest.raises(ValueError, match="Linear under the task detect: it is for networks"):
         task().around(torch.nn.Linear(3, 3))
     with pytest.raises(ValueError, match="unknown option of the head pyramid 'widht'"):
         task(widht=3).around(create("lenet5"))

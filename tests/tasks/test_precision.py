@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from hubel.data.objects import Mask, Objects, encode, open_objects
-from hubel.data.objects.mask import packed
 from hubel.runtime.decode.found import Found
+from hubel.runtime.decode.masks import packed
 from hubel.tasks.precision import average_precision
 
 COCO = pytest.importorskip("pycocotools.coco")

@@ -19,7 +19,7 @@ from hubel.training.recipe import Recipe
 PAGES = (
     *("digits", "lenet5-1998", "lecture", "resnet14", "resnet-2015", "speed"),
     *("alexnet-2012", "modern", "photos", "finetune", "features"),
-    *("detect", "segment", "localize", "upscale", "cells", "roads"),
+    *("detect", "instances", "segment", "localize", "upscale", "cells", "roads", "nuclei"),
 )
 SHORT = ("digits", "lenet5-1998", "resnet14", "speed")
 """Pages of minutes, which a network's name alone brings with it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from hubel.ops.boxes import ciou
 from hubel.runtime.decode.detect import OUTPUTS, decode
 from hubel.runtime.decode.found import Found
 from hubel.runtime.names import bound
-from hubel.tasks.assign import assign
+from hubel.tasks.assign import Assigned, assign
 from hubel.tasks.detected import Detected
 from hubel.tasks.detector import HEADS, Detector, Outputs
 from hubel.tasks.outcome import NotNumbers
@@ -41,22 +41,32 @@ class Detect(Task):
     scores: ClassVar[tuple[str, ...]] = ("val_loss", "val_map50", "val_map")
     answers: ClassVar[Any] = Detected
     outputs: ClassVar[tuple[str, ...]] = OUTPUTS
+    heads: ClassVar[Mapping[str, Callable[..., Detector]]] = HEADS
+    decode: ClassVar[Callable[..., Found]] = staticmethod(decode)
 
     def around(self, backbone: nn.Module) -> Detector:
         """Normalized pictures -> boxes (N, A, 4) in pixels of the input, logits of objectness
         (N, A) and of classes (N, A, K).
         """
-        make = bound("head", HEADS, {"name": "pyramid", **self.head})
+        make = bound("head", self.heads, {"name": "pyramid", **self.head})
         return make(bare(backbone, self.name), len(self.classes))
 
     def criterion(self, outputs: Outputs, targets: Any, size: tuple[int, int]) -> Tensor:
         """BOX (1 - CIoU) + cross-entropy of objectness with the quality of each cell + that of the
         classes, where boxes and classes count by the cells' quality; each over its sum.
         """
+        return self.told(outputs, targets, self.assigned(outputs, targets))
+
+    def assigned(self, outputs: Outputs, targets: Any) -> Assigned:
+        """Which cells learn which objects."""
         boxes, objectness, classes = outputs
         chances = objectness.sigmoid()[..., None] * classes.sigmoid()
-        found = assign(boxes, chances, targets.pictures, targets.boxes, targets.labels)
-        pictures, cells, objects, quality = found
+        return assign(boxes, chances, targets.pictures, targets.boxes, targets.labels)
+
+    def told(self, outputs: Outputs, targets: Any, assigned: Assigned) -> Tensor:
+        """The loss of boxes, objectness and classes for those cells."""
+        boxes, objectness, classes = outputs
+        pictures, cells, objects, quality = assigned
         total = quality.sum().clamp(min=1)
         wanted = torch.zeros_like(objectness)
         wanted[pictures, cells] = quality
@@ -70,7 +80,7 @@ class Detect(Task):
         """The objects found in one picture, in its own pixels."""
         if not all(np.isfinite(output).all() for output in outputs):
             raise NotNumbers("boxes or logits that are not numbers: the network is broken")
-        return decode(outputs, self.preprocess, dataset.size(index), len(self.classes))
+        return self.decode(outputs, self.preprocess, dataset.size(index), len(self.classes))
 
     def outcome(
         self, names: Sequence[str], found: Sequence[Found], dataset: Any

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,6 @@ Plot = tuple[str, Curves, str]
 """Title, curves by name, what stands along the axes."""
 POINTS = 200
 """Of a curve that is drawn."""
-MOST = 100
-"""So many of a picture and class count in average precision, as in COCO."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +41,11 @@ class Detected:
     found: tuple[Found, ...]
     truths: tuple[Objects, ...]
 
+    masks: ClassVar[bool] = False
+    """Whether masks are compared, not boxes."""
+    most: ClassVar[int] = 100
+    """So many of a picture and class count in average precision, as in COCO."""
+
     def __post_init__(self) -> None:
         count = len(self.names)
         if not count or len(self.found) != count or len(self.truths) != count:
@@ -53,13 +56,18 @@ class Detected:
 
     @cached_property
     def precision(self) -> Precision:
-        """Average precision by COCO's rule, of boxes."""
-        return average_precision(self.found, self.truths, self.classes, most=MOST)
+        """Average precision by COCO's rule."""
+        return self.precise(self.masks)
+
+    def precise(self, masks: bool) -> Precision:
+        """Average precision of boxes, or of masks."""
+        words: dict[str, Any] = {"masks": masks, "most": self.most}
+        return average_precision(self.found, self.truths, self.classes, **words)
 
     @cached_property
     def mistakes(self) -> Mistakes:
         """What kind of answer each of them is, at an IoU of 0.5."""
-        return mistakes(self.found, self.truths)
+        return mistakes(self.found, self.truths, masks=self.masks)
 
     @cached_property
     def threshold(self) -> float:
@@ -81,7 +89,8 @@ class Detected:
     @property
     def score(self) -> str:
         """The scores of record, in words."""
-        return f"mAP@0.5 {self.precision.at_half:.2%}, COCO's mAP {self.precision.mean:.2%}"
+        of = "mask " if self.masks else ""
+        return f"{of}mAP@0.5 {self.precision.at_half:.2%}, COCO's mAP {self.precision.mean:.2%}"
 
     def told(self, classes: Sequence[str]) -> list[str]:
         """A line for each class, and one about the threshold."""
@@ -206,6 +215,13 @@ class Detected:
             return cls(tuple(names), classes, tuple(found), tuple(truths))
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise ValueError(f"{path} is not an outcome that Hubel wrote: {error}") from error
+
+
+class Instanced(Detected):
+    """The same for objects with masks, of which a picture may have hundreds."""
+
+    masks = True
+    most = 300
 
 
 def _share(part: int, whole: int) -> float:

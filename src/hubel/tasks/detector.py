@@ -26,12 +26,13 @@ Outputs = tuple[Tensor, Tensor, Tensor]
 
 
 class Decoupled(nn.Module):
-    """Where and what by two branches: (N, width, H, W) -> (N, 4 + 1 + classes, H, W).
+    """Where and what by two branches: (N, width, H, W) -> (N, 4 + 1 + classes + shape, H, W).
 
-    Source: Ge et al. 2021 (arXiv 2107.08430), figure 2: objectness beside the box.
+    Source: Ge et al. 2021 (arXiv 2107.08430), figure 2: objectness beside the box. `shape` numbers
+    of each cell, if any, are beside them.
     """
 
-    def __init__(self, width: int, classes: int, depth: int, act: str):
+    def __init__(self, width: int, classes: int, depth: int, act: str, shape: int = 0):
         super().__init__()
 
         def branch() -> nn.Sequential:
@@ -40,6 +41,7 @@ class Decoupled(nn.Module):
         self.where, self.what = branch(), branch()
         self.box, self.objectness = Conv2d(width, 4, 1), Conv2d(width, 1, 1)
         self.classes = Conv2d(width, classes, 1)
+        self.shape = Conv2d(width, shape, 1) if shape else None
         for layer in (self.box, self.objectness, self.classes):
             nn.init.normal_(layer.weight, std=0.01)
         nn.init.constant_(self.objectness.get_parameter("bias"), -math.log((1 - RARE) / RARE))
@@ -47,7 +49,10 @@ class Decoupled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Boxes as the network says them, objectness, classes: side by side."""
         where = self.where(x)
-        return torch.cat([self.box(where), self.objectness(where), self.classes(self.what(x))], 1)
+        said = [self.box(where), self.objectness(where), self.classes(self.what(x))]
+        if self.shape is not None:
+            said.append(self.shape(where))
+        return torch.cat(said, 1)
 
 
 class Detector(nn.Module):
@@ -58,14 +63,23 @@ class Detector(nn.Module):
     account, so that networks without padding and of any strides will do.
     """
 
-    def __init__(self, backbone: Network, classes: int, *, width: int, depth: int, act: str):
+    def __init__(
+        self,
+        backbone: Network,
+        classes: int,
+        *,
+        width: int,
+        depth: int,
+        act: str,
+        shape: int = 0,
+    ):
         super().__init__()
         self.backbone = backbone
         self.neck = Pyramid(backbone.widths, width, act)
         grid = backbone.grid
         self.grid = {s: grid[s] for s in self.neck.strides}
         self.heads = nn.ModuleDict(
-            {str(s): Decoupled(width, classes, depth, act) for s in self.neck.strides}
+            {str(s): Decoupled(width, classes, depth, act, shape) for s in self.neck.strides}
         )
 
     def forward(self, x: Tensor) -> Outputs:
@@ -73,7 +87,9 @@ class Detector(nn.Module):
         return self.said(self.neck(self.backbone.features(x)))
 
     def said(self, maps: dict[int, Tensor]) -> Outputs:
-        """What the heads say of the neck's maps, in float32."""
+        """What the heads say of the neck's maps, in float32; what they say of shapes comes after
+        the classes.
+        """
         boxes, rest = [], []
         for s, x in maps.items():
             y = self.heads[str(s)](x).float().flatten(2)  # (N, 5 + K, H W)
@@ -84,15 +100,19 @@ class Detector(nn.Module):
 
     def _boxes(self, stride: int, height: int, width: int, y: Tensor) -> Tensor:
         """(N, 4, H W) -> (N, H W, 4)."""
-        jump, offset = self.grid[stride]
-        rows = (
-            torch.arange(height, device=y.device) * jump + offset + 0.5
-        )  # from the pixel's corner
-        columns = torch.arange(width, device=y.device) * jump + offset + 0.5
-        centres = torch.stack([columns.repeat(height), rows.repeat_interleave(width)])  # (2, H W)
-        middle = centres + jump * torch.tanh(y[:, :2])
+        jump = self.grid[stride][0]
+        middle = stand(*self.grid[stride], height, width, y.device) + jump * torch.tanh(y[:, :2])
         half = SIDE / 2 * jump * torch.exp(y[:, 2:].clamp(max=LARGEST))
         return torch.cat([middle - half, middle + half], 1).transpose(1, 2)
+
+
+def stand(
+    jump: float, offset: float, height: int, width: int, device: torch.device | None = None
+) -> Tensor:
+    """Where the cells of a map have their centres, x and y from the pixel's corner: (2, H W)."""
+    rows = torch.arange(height, device=device) * jump + offset + 0.5
+    columns = torch.arange(width, device=device) * jump + offset + 0.5
+    return torch.stack([columns.repeat(height), rows.repeat_interleave(width)])
 
 
 def pyramid(

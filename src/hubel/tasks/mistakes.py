@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hubel.data.objects import Objects
-from hubel.runtime.decode.boxes import areas, overlaps
+from hubel.runtime.decode.boxes import areas
 from hubel.runtime.decode.found import Found
+from hubel.tasks.precision import shared
 
 KINDS = ("right", "class", "place", "duplicate", "background")
 """`right`: overlaps an object of its class that no surer answer took. Else: `duplicate`, the object
@@ -116,9 +117,11 @@ class Curve:
         return float(self.scores[at] + after) / 2
 
 
-def mistakes(found: Sequence[Found], truths: Sequence[Objects]) -> Mistakes:
-    """What every answer of N pictures is, in one number, and what was found."""
-    each = [_judged(f, t) for f, t in zip(found, truths)]
+def mistakes(found: Sequence[Found], truths: Sequence[Objects], *, masks: bool = False) -> Mistakes:
+    """What every answer of N pictures is, in one number, and what was found; by the overlap of
+    boxes, or of `masks`.
+    """
+    each = [_judged(f, t, masks) for f, t in zip(found, truths)]
     answers, there = [], []
     for n, ((kinds, surest), f, t) in enumerate(zip(each, found, truths)):
         told, asked = kinds >= 0, t.counted
@@ -132,12 +135,11 @@ def mistakes(found: Sequence[Found], truths: Sequence[Objects]) -> Mistakes:
     )
 
 
-def _judged(found: Found, truth: Objects) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _judged(
+    found: Found, truth: Objects, masks: bool
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The kind of each answer (n,), -1 for what is not asked for, and `surest` of each object."""
-    both = overlaps(found.boxes.astype(np.float64), truth.boxes)
-    own = areas(found.boxes)[:, None]
-    union = own + np.where(truth.crowd, 0, areas(truth.boxes) - both)  # of a crowd, the own share
-    iou = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+    iou = shared(found, truth, masks).iou(truth.crowd)
     same = found.labels[:, None] == truth.labels[None]
     free, asked = np.ones(len(truth), bool), truth.counted
     kinds, surest = np.empty(len(found), np.int64), np.full(len(truth), -1.0)

@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hubel.data.objects.mask import box_of
 from hubel.data.objects.types import Objects
 from hubel.runtime.decode.boxes import areas, overlaps
 from hubel.runtime.decode.found import Found
+from hubel.runtime.decode.masks import box_of
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
@@ -104,35 +105,46 @@ class _Picture:
         mine = np.flatnonzero(found.labels == k)
         mine = mine[np.argsort(-found.scores[mine], kind="stable")][:most]
         there = truth.take(np.flatnonzero(truth.labels == k).tolist())
-        if masks:
-            if found.masks is None:
-                raise ValueError("masks are asked for, but only boxes were found")
-            shapes = [mask.array() for mask in there.masks if mask is not None]
-            if len(shapes) < len(there):
-                raise ValueError("masks are asked for, but an object there has a box only")
-            both, own, others = _shared(found.masks[mine], shapes)
-        else:
-            both, own, others = _boxes(found.boxes[mine].astype(np.float64), there.boxes)
-        union = (
-            own[:, None] + np.where(there.crowd, 0, others)[None] - np.where(there.crowd, 0, both)
-        )  # of a crowd, the share of what was found that lies in it
-        ious = np.divide(both, union, out=np.zeros_like(both), where=union > 0)
+        both = shared(found.take(mine), there, masks)
         # COCO takes the area of an object from its mask, boxes or not.
-        sizes = [box if m is None else m.array().sum() for box, m in zip(others, there.masks)]
-        ignored = there.crowd | there.difficult
-        return cls(found.scores[mine], own, np.array(sizes, float), ignored, there.crowd, ious)
+        sizes = [box if m is None else m.array().sum() for box, m in zip(both.there, there.masks)]
+        ignored, ious = there.crowd | there.difficult, both.iou(there.crowd)
+        return cls(
+            *(found.scores[mine], both.found, np.array(sizes, float)),
+            *(ignored, there.crowd, ious),
+        )
 
 
-Shared = tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]
-"""What is found and what is there share (n, m), and their own areas (n,) and (m,)."""
+class Shared(NamedTuple):
+    """The area that n found objects and m that are there share, `both` (n, m), and their own:
+    `found` (n,) and `there` (m,).
+    """
+
+    both: NDArray[np.floating]
+    found: NDArray[np.floating]
+    there: NDArray[np.floating]
+
+    def iou(self, crowd: NDArray[np.bool_]) -> NDArray[np.floating]:
+        """(n, m) in 0..1; of a crowd (m,), the share of what was found that lies in it."""
+        union = self.found[:, None] + np.where(crowd, 0, self.there - self.both)
+        return np.divide(self.both, union, out=np.zeros_like(self.both), where=union > 0)
 
 
-def _boxes(found: NDArray[np.float64], there: NDArray[np.float64]) -> Shared:
-    return overlaps(found, there), areas(found), areas(there)
+def shared(found: Found, there: Objects, masks: bool) -> Shared:
+    """Of boxes, or of masks in pixels; ValueError where an object lacks the mask asked for."""
+    if not masks:
+        boxes = found.boxes.astype(np.float64)
+        return Shared(overlaps(boxes, there.boxes), areas(boxes), areas(there.boxes))
+    if found.masks is None:
+        raise ValueError("masks are asked for, but only boxes were found")
+    shapes = [mask.array() for mask in there.masks if mask is not None]
+    if len(shapes) < len(there):
+        raise ValueError("masks are asked for, but an object there has a box only")
+    return _of_masks(found.masks, shapes)
 
 
-def _shared(found: NDArray[np.bool_], there: Sequence[NDArray[np.bool_]]) -> Shared:
-    """Of masks, in pixels; counted only where their boxes meet."""
+def _of_masks(found: NDArray[np.bool_], there: Sequence[NDArray[np.bool_]]) -> Shared:
+    """Counted only where their boxes meet."""
     boxes = [np.array([box_of(mask) for mask in masks]).reshape(-1, 4) for masks in (found, there)]
     both = np.zeros((len(found), len(there)))
     for i, j in zip(*np.nonzero(overlaps(*boxes))):
@@ -140,7 +152,7 @@ def _shared(found: NDArray[np.bool_], there: Sequence[NDArray[np.bool_]]) -> Sha
         x2, y2 = np.minimum(boxes[0][i, 2:], boxes[1][j, 2:]).astype(int)
         both[i, j] = (found[i, y1:y2, x1:x2] & there[j][y1:y2, x1:x2]).sum()
     own, others = (np.array([mask.sum() for mask in masks], float) for masks in (found, there))
-    return both, own, others
+    return Shared(both, own, others)
 
 
 def _curve(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hubel.data.objects import Mask, encode, open_objects, write_objects
-from hubel.data.objects.mask import packed, unpacked
+from hubel.runtime.decode.masks import packed, unpacked
 
 DATA = os.environ.get("HUBEL_DATA")
 real = pytest.mark.skipif(not DATA, reason="HUBEL_DATA names no folder of data sets")

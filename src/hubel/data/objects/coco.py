@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from hubel.data.layout import SPLITS, WHOLE
-from hubel.data.objects.mask import Mask, packed, unpacked
+from hubel.data.objects.mask import Mask
 from hubel.data.objects.types import Scene, Scenes, Thing, gathered
 from hubel.data.types import Finding
+from hubel.runtime.decode.masks import packed, unpacked
 from hubel.runtime.files import write_whole
 
 KEYS = {"images", "annotations", "categories"}

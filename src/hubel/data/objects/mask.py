@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from hubel.runtime.decode.masks import box_of
+
 FINER = 8
 """An outline is filled on a grid so much finer; a pixel belongs to it by at least half."""
 
@@ -43,62 +45,6 @@ class Mask:
             (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
             return float(x1), float(y1), float(x2), float(y2)
         return box_of(self.array())
-
-
-def box_of(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """x1, y1, x2, y2 around the pixels of a mask (H, W); all 0 where there are none."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return 0.0, 0.0, 0.0, 0.0
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-
-
-def encode(mask: NDArray[np.bool_]) -> tuple[int, ...]:
-    """A mask (H, W) as run lengths down the columns, beginning with off."""
-    flat = np.concatenate([[False], mask.T.reshape(-1), [False]])
-    changes = np.flatnonzero(flat[1:] != flat[:-1])
-    runs = np.diff(np.concatenate([[0], changes, [mask.size]])).tolist()
-    # The last run is off where the mask ends with on; a run of nothing is left out.
-    return tuple(runs[:-1] if runs[-1] == 0 else runs)
-
-
-def packed(counts: Sequence[int]) -> str:
-    """Run lengths as the text of a COCO file.
-
-    From the third on, each is stored as its difference from the one two before; a number goes as
-    groups of five bits, the lowest first, bit 6 set where more follow, and 48 added to each.
-    """
-    text = []
-    for i, count in enumerate(counts):
-        value = count - counts[i - 2] if i > 2 else count
-        while True:
-            group, value = value & 31, value >> 5
-            more = value != (-1 if group & 16 else 0)
-            text.append(chr(48 + group + (32 if more else 0)))
-            if not more:
-                break
-    return "".join(text)
-
-
-def unpacked(text: str) -> tuple[int, ...]:
-    """The inverse of `packed`; ValueError for a text that no COCO file has."""
-    counts: list[int] = []
-    value = shift = 0
-    for letter in text:
-        bits = ord(letter) - 48
-        if not 0 <= bits < 64:
-            raise ValueError(f"{letter!r} does not belong into run lengths")
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            value -= 1 << shift
-        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
-        value = shift = 0
-    if shift or any(count < 0 for count in counts):
-        raise ValueError("the run lengths are cut off or negative")
-    return tuple(counts)
 
 
 def _filled(outline: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> NDArray[np.bool_]:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from hubel.data.objects.mask import Mask, box_of, encode
+from hubel.data.objects.mask import Mask
 from hubel.data.objects.types import Scene, Scenes, Thing, gathered
+from hubel.runtime.decode.masks import box_of, encode
 
 KIND = "generated shapes"
 CLASSES = ("disc", "ring", "square", "star", "triangle")

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from hubel.runtime.decode import detect, localize, segment, upscale
+from hubel.runtime.decode import detect, instances, localize, segment, upscale
 from hubel.runtime.decode.classify import softmax
 from hubel.runtime.decode.tags import sigmoid
 
@@ -51,6 +51,7 @@ DECODERS = {
     "localize": Decoder(("logits", "box"), decode=localize.decode),
     "segment": Decoder(("scores",), decode=segment.decode),
     "detect": Decoder(detect.OUTPUTS, decode=detect.decode, settings=("least",)),
+    "instances": Decoder(instances.OUTPUTS, decode=instances.decode, settings=("least",)),
     "upscale": Decoder(("picture",), whole=upscale.whole, settings=("margin",)),
 }
 """Task -> how it is decoded."""

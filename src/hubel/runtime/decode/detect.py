@@ -43,10 +43,25 @@ def decode(
     P(class | object). Boxes are brought back into the picture and cut at its border. Raises
     ValueError where a logit is NaN or infinite.
     """
+    return kept(outputs, preprocess, size, count, least, limit, most)[0]
+
+
+def kept(
+    outputs: Sequence[NDArray[Any]],
+    preprocess: Preprocess,
+    size: tuple[int, ...],
+    count: int,
+    least: float,
+    limit: float,
+    most: int,
+) -> tuple[Found, NDArray[np.int64]]:
+    """The objects, and the cell (n,) that each of them comes from."""
     boxes, objectness, classes = outputs[:3]
     scores = sigmoid(objectness)[:, None] * sigmoid(classes)  # (A, K)
     cells, labels = np.nonzero(scores >= least)
     place = preprocess.placement(size)
     found = Found(place.to_picture(boxes[cells].astype(np.float64)), scores[cells, labels], labels)
-    found = found.take(areas(found.boxes) > 0)  # not those in the border around the picture
-    return found.take(suppress(found.boxes, found.scores, found.labels, limit=limit, most=most))
+    seen = np.flatnonzero(areas(found.boxes) > 0)  # not those in the border around the picture
+    found = found.take(seen)
+    best = suppress(found.boxes, found.scores, found.labels, limit=limit, most=most)
+    return found.take(best), cells[seen[best]]

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from hubel.runtime.decode.masks import box_of
+
 Colour = tuple[int, int, int]
 
 READABLE = 360
@@ -32,9 +34,7 @@ def draw_boxes(
     """Boxes (n, 4) in pixels over a picture (h, w, 3), each in the colour of its class and with a
     text at its upper edge; gives a new picture, a small one enlarged so that it can be read.
     """
-    image = Image.fromarray(picture).convert("RGB")
-    times = max(1, round(READABLE / min(image.size)))
-    image = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+    image, times = readable(Image.fromarray(picture).convert("RGB"))
     pen = ImageDraw.Draw(image)
     side = min(image.size)
     line, font = max(1, side // 200), ImageFont.load_default(max(9, side // 34))
@@ -51,6 +51,45 @@ def draw_boxes(
     return np.asarray(image)
 
 
+def draw_masks(
+    picture: NDArray[np.uint8], masks: NDArray[np.bool_], texts: Sequence[str]
+) -> NDArray[np.uint8]:
+    """Masks (n, h, w) over their picture (h, w, 3), each in a colour of its own with its edge drawn
+    and its text in the middle where there is room; the first lie on top.
+    """
+    image, times = readable(Image.fromarray(picture).convert("RGB"))
+    drawn = np.array(image)
+    boxes = [[round(x) for x in box_of(mask)] for mask in masks]
+    for k in reversed(range(len(masks))):
+        x1, y1, x2, y2 = boxes[k]
+        inside = masks[k, y1:y2, x1:x2].repeat(times, 0).repeat(times, 1)
+        part = drawn[y1 * times : y2 * times, x1 * times : x2 * times]
+        part[inside] = part[inside] // 2 + np.array(colour(k), np.uint8) // 2
+        part[inside & ~worn(inside)] = colour(k)
+    image = Image.fromarray(drawn)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(max(9, min(image.size) // 40))
+    for k, ((x1, y1, x2, y2), text) in enumerate(zip(boxes, texts)):
+        middle = ((x1 + x2) * times / 2, (y1 + y2) * times / 2)
+        left, top, right, bottom = pen.textbbox(middle, text, font, "mm")
+        if right - left < (x2 - x1) * times and bottom - top < (y2 - y1) * times:
+            pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), fill=colour(k))
+            pen.text(middle, text, (0, 0, 0), font, "mm")
+    return np.asarray(image)
+
+
+def readable(image: Image.Image) -> tuple[Image.Image, int]:
+    """A small picture enlarged, and how many times."""
+    times = max(1, round(READABLE / min(image.size)))
+    size = (image.width * times, image.height * times)
+    return image.resize(size, Image.Resampling.NEAREST), times
+
+
+def worn(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask (h, w) without the pixels at its edge."""
+    left = np.pad(mask, 1)
+    return left[1:-1, 1:-1] & left[:-2, 1:-1] & left[2:, 1:-1] & left[1:-1, :-2] & left[1:-1, 2:]
+
+
 def draw_map(
     picture: NDArray[np.uint8], numbers: NDArray[np.uint8], classes: Sequence[str]
 ) -> NDArray[np.uint8]:
@@ -61,9 +100,7 @@ def draw_map(
     known = numbers < len(classes)
     drawn = picture.copy()
     drawn[known] = picture[known] // 2 + colours[numbers[known]] // 2
-    image = Image.fromarray(drawn)
-    times = max(1, round(READABLE / min(image.size)))
-    image = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+    image, times = readable(Image.fromarray(drawn))
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(max(9, min(image.size) // 30))
     for k in np.unique(numbers[known]).tolist():
         x, y, room = middle(numbers == k)
@@ -82,11 +119,7 @@ def middle(mask: NDArray[np.bool_]) -> tuple[float, float, int]:
     left = deepest = mask[::step, ::step]
     rounds = 0
     while left.any():
-        deepest, rounds = left, rounds + 1
-        left = np.pad(left, 1)
-        left = (
-            left[1:-1, 1:-1] & left[:-2, 1:-1] & left[2:, 1:-1] & left[1:-1, :-2] & left[1:-1, 2:]
-        )
+        deepest, rounds, left = left, rounds + 1, worn(left)
     ys, xs = np.nonzero(deepest)
     nearest = np.argmin((ys - np.median(ys)) ** 2 + (xs - np.median(xs)) ** 2)
     return float(xs[nearest] * step), float(ys[nearest] * step), rounds * step
