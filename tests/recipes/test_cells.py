@@ -21,9 +21,7 @@ def test_it_steps_on_the_cells_it_is_for(data):
     assert found.classes == ("Platelets", "RBC", "WBC")
     torch.manual_seed(0)
     task = Detect(found.classes, recipe.seen, head=recipe.head)
-    made = Trainer(
-        recipe, task, create(recipe.network, **recipe.words), found.train, found.val
-    )
+    made = Trainer(recipe, task, create(recipe.network, **recipe.words), found.train, found.val)
     state, losses = made.state(made.model), []
     for epoch in range(4):
         (batch,) = made.loader.epoch(epoch)

@@ -1,6 +1,6 @@
 """Blood cells: a one-stage detector, from scratch, on a few hundred pictures.
 
-    hubel train path/to/bccd --recipe cells
+hubel train path/to/bccd --recipe cells
 """
 
 from hubel.data.augment import Brightness, Contrast, Flip, Mirror, Mosaic, Place

@@ -22,7 +22,6 @@ from hubel.training.recipe import Recipe
 from hubel.verbs.gather import opened, own_preprocess, task_of
 from hubel.verbs.origin import located, origin, seen
 
-
 STRIDE = 32
 """Pixels that a cell of the last map of most networks stands for."""
 
