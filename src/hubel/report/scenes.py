@@ -83,7 +83,8 @@ def write_scenes_report(
     last = results[-1] if results else {}
     figures = [(names[name], _figure(name, float(last[name]))) for name in names if name in last]
     figures += [("MACs per picture", amount(facts["macs"])), ("Training time", duration(trained))]
-    headline = outcome.score[:1].upper() + outcome.score[1:]
+    first, rest = outcome.score[:1], outcome.score[1:]
+    headline = (first if rest[:1].isupper() else first.upper()) + rest  # mAP stays as it is
     return write_whole(path, frame(title, headline, lead, figures, parts))
 
 
