@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from hubel import networks
 from hubel.data import Loader
 from hubel.data.scenes import Targets
 from hubel.networks import Network, Spec, create
@@ -90,9 +91,14 @@ def test_cells_stand_where_the_account_says(name, stride, first):
     assert (boxes[:, 2:] - boxes[:, :2] == 5 * stride).all()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", contract.smallest())
-def test_the_smallest_of_every_family_takes_a_step(name):
+SMALLEST = contract.smallest()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in SMALLEST else pytest.mark.slow) for n in networks.names()],
+)
+def test_every_network_takes_a_step(name):
     backbone = create(name)
     side = max(contract.side(backbone), 64 if backbone.spec.size > 64 else 0)
     stepped(task((side, side), backbone.spec.channels), name, (side, side))

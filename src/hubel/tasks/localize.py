@@ -21,7 +21,7 @@ from hubel.runtime.names import bound, unknown
 from hubel.tasks.located import Localized
 from hubel.tasks.task import Task, bare
 
-BOX = 5.0
+BOX = 2.0
 """How much the box counts in the loss beside the class."""
 
 
