@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import re
@@ -26,13 +27,14 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from hubel.data import open_data
 from hubel.export.bundle import write_bundle
@@ -40,6 +42,7 @@ from hubel.networks import create
 from hubel.pictures import Preprocess, read_picture
 from hubel.runtime import load
 from hubel.runtime.machine import environment
+from hubel.serve.models import named
 
 RESULT = Path(__file__).parent / "results" / "serve.json"
 PICTURES = 200
@@ -127,31 +130,43 @@ def judge(ask: Ask, status: int, headers: dict[str, list[str]], body: bytes, tal
 
 
 async def client(port: int, asks: Iterator[Ask], tally: Tally) -> None:
-    """Asks one after the other on one connection, which is opened again when it was closed."""
-    reader = writer = None
-    for ask in asks:
-        try:
-            if writer is None or ask.slow:
-                if writer:
-                    writer.close()
-                reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        except ConnectionRefusedError:
-            return  # never asked
-        begun = time.perf_counter()
-        try:
-            writer.write(ask.sent)
-            status, headers, body = await asyncio.wait_for(reply(reader), 60)
-        except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
-            tally.lost.append(repr(error))
-            writer = None
-            continue
-        if not ask.slow:
-            tally.seconds.append(time.perf_counter() - begun)
-        judge(ask, status, headers, body, tally)
-        if ask.slow or "close" in headers.get("connection", ()):
-            tally.ended += not ask.slow
-            writer.close()
-            writer = None
+    """Asks one after the other on one connection, which is opened again when it was closed; until
+    no more connections are taken.
+    """
+    line = None
+    try:
+        for ask in asks:
+            if line is None or ask.slow:
+                await shut(line)
+                line = None
+                line = await asyncio.open_connection("127.0.0.1", port)
+            begun = time.perf_counter()
+            try:
+                line[1].write(ask.sent)
+                status, headers, body = await asyncio.wait_for(reply(line[0]), 60)
+            except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
+                tally.lost.append(repr(error))
+                headers = {"connection": ["close"]}
+            else:
+                if not ask.slow:
+                    tally.seconds.append(time.perf_counter() - begun)
+                judge(ask, status, headers, body, tally)
+                tally.ended += not ask.slow and "close" in headers.get("connection", ())
+            if ask.slow or "close" in headers.get("connection", ()):
+                await shut(line)
+                line = None
+    except ConnectionRefusedError:
+        return  # this one was never asked
+    finally:
+        await shut(line)
+
+
+async def shut(line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None) -> None:
+    """Close a connection, if there is one."""
+    if line:
+        line[1].close()
+        with suppress(OSError):
+            await line[1].wait_closed()
 
 
 async def load_with(
@@ -159,19 +174,13 @@ async def load_with(
 ) -> tuple[Tally, float]:
     """All of them, over so many connections; the slow ones take connections of their own."""
     tally = Tally()
-    quick = [ask for ask in asks if not ask.slow]
-    given = iter(quick)
-
-    def taken() -> Iterator[Ask]:
-        for number, ask in enumerate(given):
-            if halfway and number == 0:
-                asyncio.get_running_loop().call_later(1.0, halfway)
-            yield ask
-
+    given = iter([ask for ask in asks if not ask.slow])
+    if halfway:
+        asyncio.get_running_loop().call_later(1.0, halfway)
     begun = time.perf_counter()
     slow = [client(port, iter([ask]), tally) for ask in asks if ask.slow]
     waiting = asyncio.gather(*slow)
-    await asyncio.gather(*(client(port, taken(), tally) for _ in range(connections)))
+    await asyncio.gather(*(client(port, given, tally) for _ in range(connections)))
     seconds = time.perf_counter() - begun
     await waiting
     return tally, seconds
@@ -197,7 +206,7 @@ def service(bundles: Sequence[Path], *words: str) -> Iterator[tuple[subprocess.P
             yield process, int(found[1])
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def memory(pid: int) -> int:
@@ -221,22 +230,21 @@ def bundle(folder: Path, network: str, data: Path, side: int, channels: int) -> 
     )
 
 
-def asked(place: Path, data: Path) -> tuple[list[Ask], list[bytes]]:
-    """The good requests for a bundle, and their files."""
-    import io
-
-    from PIL import Image
-
-    source, predictor = open_data(data).val, load(place, threads=1)
-    found, files = [], []
+def pictures(data: Path) -> list[bytes]:
+    """Some of a data set, as PNG files."""
+    source, files = open_data(data).val, []
     for i in range(PICTURES):
         file = io.BytesIO()
         Image.fromarray(read_picture(source.read(i))).save(file, "png")
-        answer = predictor.predict(file.getvalue())
-        sent = upload(f"/predict?model={place.name}", file.getvalue())
-        found.append(Ask(sent, 200, (answer.label, answer.confidence)))
         files.append(file.getvalue())
-    return found, files
+    return files
+
+
+def asked(place: Path, files: Sequence[bytes]) -> list[Ask]:
+    """The good requests for a bundle: a picture each."""
+    predictor, path = load(place, threads=1), f"/predict?model={named(place)}"
+    answers = ((file, predictor.predict(file)) for file in files)
+    return [Ask(upload(path, file), 200, (a.label, a.confidence)) for file, a in answers]
 
 
 def mixed(good: Sequence[Ask], bad: Sequence[Ask], count: int) -> list[Ask]:
@@ -262,9 +270,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lenet = bundle(Path(folder), "lenet5", words.data / "mnist", 32, 1)
         resnet = bundle(Path(folder), "resnet20", words.data / "cifar10", 32, 3)
-        good_lenet, files = asked(lenet, words.data / "mnist")
-        good_resnet, _ = asked(resnet, words.data / "cifar10")
-        bad = malformed("/predict", files[0])
+        files = pictures(words.data / "mnist")
+        good_lenet, bad = asked(lenet, files), malformed("/predict", files[0])
+        good_resnet = asked(resnet, pictures(words.data / "cifar10"))
         found: dict[str, Any] = {"environment": environment(), "requests": words.requests}
         found["load"] = under_load(
             [lenet, resnet], mixed(good_lenet + good_resnet, bad, words.requests), words.connections
@@ -294,7 +302,7 @@ def under_load(bundles: Sequence[Path], asks: Sequence[Ask], connections: int) -
     answered = sum(statuses.values())
     result = {
         "statuses": dict(sorted(statuses.items())),
-        "lost": len(lost) + len(asks) - answered - len(lost),
+        "lost": len(asks) - answered,
         "wrong": len(wrong),
         "server errors": sum(n for status, n in statuses.items() if status >= 500),
         "milliseconds": spread([s for tally in tallies for s in tally.seconds]),

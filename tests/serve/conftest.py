@@ -145,3 +145,20 @@ def serving(made_bundle) -> Iterator[Callable[..., Client]]:
             return stack.enter_context(running(places or [made_bundle], limits, **words))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory) -> Iterator[Callable[[str], Client]]:
+    """scenes("detect") -> the service of a bundle whose answers lie in the picture."""
+    from tests.serve.scenes import made
+
+    folder, clients = tmp_path_factory.mktemp("scenes"), {}
+    with ExitStack() as stack:
+
+        def start(task: str) -> Client:
+            if task not in clients:
+                limits = Limits(drain=0.2)
+                clients[task] = stack.enter_context(running([made(folder, task)], limits))
+            return clients[task]
+
+        yield start

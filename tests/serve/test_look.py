@@ -103,7 +103,7 @@ def test_too_many_explanations_wait(serving, files, monkeypatch, many):
     import threading
     import time
 
-    client = serving(explaining=1)
+    client = serving(aside=1)
     monkeypatch.setattr(look, "_table", lambda served: time.sleep(0.4) or {})
     (name,) = client.models
     replies = []

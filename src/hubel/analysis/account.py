@@ -9,6 +9,7 @@ from itertools import groupby
 
 from torch import nn
 
+from hubel.networks import Network
 from hubel.ops.account import Account, Row
 from hubel.ops.geometry import Place
 
@@ -101,12 +102,13 @@ def _run(lines: Sequence[Line]) -> Line:
 
 
 def _block(name: str, module: nn.Module) -> str:
-    """The outermost module on the way to `name` that is more than a sequence of others."""
+    """The outermost module on the way to `name` that is more than a sequence of others, or than a
+    whole network under a task's heads."""
     path: list[str] = []
     for part in name.split(".") if name else ():
         path.append(part)
         module = getattr(module, part)
-        if type(module) not in (nn.Sequential, nn.ModuleList, nn.ModuleDict):
+        if type(module) not in (nn.Sequential, nn.ModuleList, nn.ModuleDict, Network):
             break
     return ".".join(path)
 

@@ -32,6 +32,9 @@ def serve(
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a request may take.")] = 10.0,
     max_mb: Annotated[float, typer.Option(min=0.001, help="Megabytes of a request.")] = 20.0,
     max_megapixels: Annotated[float, typer.Option(min=0.001, help="Of a picture.")] = 50.0,
+    engine: Annotated[
+        str, typer.Option(help="onnxruntime, openvino or the fastest that bench --save found.")
+    ] = "fastest",
     engine_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of an engine; one per processor by default.")
     ] = None,
@@ -63,6 +66,7 @@ def serve(
         port=port,
         token=token,
         limits=limits,
+        engine=engine,
         engine_threads=engine_threads,
         ready=ready,
     )

@@ -40,6 +40,7 @@ from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.golden import fingerprint, replay
 from hubel.runtime.predictor import load
 from hubel.tasks.catalogue import TASKS
+from hubel.tasks.task import Evidence, Task
 
 UNCALIBRATED = {"temperature": 1.0, "method": "none"}
 TOLERANCE = 1e-4  # of probabilities; of logits, times the largest one
@@ -168,19 +169,37 @@ def load_module(
                 "it yourself and hand it in as `module`"
             )
         with torch.device("meta"):  # nothing is allocated before the shapes are known to be right
-            _compare(bundle.weights, _built(bundle))
-        module = _built(bundle)
+            _compare(bundle.weights, built(bundle))
+        module = built(bundle)
     else:
         _compare(bundle.weights, module)
     module.load_state_dict(load_file(bundle.weights))
     return module.eval()
 
 
-def _built(bundle: Bundle) -> nn.Module:
+def load_evidence(bundle: Bundle) -> nn.Module:
+    """A bundle's network, as `load_module` gives it, asked what speaks for each class in a picture:
+    (N, channels, H, W) -> (N, classes). ValueError where its answers are not of that kind.
+    """
+    if bundle.task == "tags":
+        rule = "explain takes bundles that tell one"
+        raise ValueError(f"{bundle.folder} tells any number of classes a picture; {rule}")
+    if DECODERS[bundle.task].whole is not None:
+        rule = "there is no class to explain"
+        raise ValueError(f"{bundle.folder} is for the task {bundle.task}; {rule}")
+    module = load_module(bundle)
+    return module if bundle.of_classes else Evidence(_task(bundle), module)
+
+
+def built(bundle: Bundle) -> nn.Module:
     """The network of a bundle under its task, with fresh weights."""
-    head = bundle.network.get("head", {})
-    task = TASKS[bundle.task](bundle.classes, bundle.preprocess, head=head)
+    task = _task(bundle)
     return task.around(task.network(bundle.name, **bundle.network["words"]))
+
+
+def _task(bundle: Bundle) -> Task:
+    head = bundle.network.get("head", {})
+    return TASKS[bundle.task](bundle.classes, bundle.preprocess, head=head)
 
 
 def _probabilities(logits: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:

@@ -6,21 +6,34 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from importlib.resources import files
-from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from hubel import __version__
 from hubel.pictures import PictureError
+from hubel.serve.described import (
+    ASKED,
+    PNG,
+    REFUSALS,
+    UNDRAWN,
+    Class,
+    Method,
+    Pixels,
+    Top,
+    Which,
+    some,
+    upload,
+)
 from hubel.serve.door import Course, Door
+from hubel.serve.draw import Drawer, drawable
 from hubel.serve.errors import Refused, unreadable
 from hubel.serve.limits import Limits
 from hubel.serve.look import Looker
 from hubel.serve.metrics import Labels, Metrics
-from hubel.serve.models import Answered, Models, Served
+from hubel.serve.models import Answered, Models, Served, Told
 from hubel.serve.shapes import (
     Card,
     Error,
@@ -30,7 +43,7 @@ from hubel.serve.shapes import (
     said,
     seconds,
 )
-from hubel.serve.upload import FORM, JSON, Bodies, Gone, pictures_of
+from hubel.serve.upload import Bodies, Gone, pictures_of
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -45,55 +58,11 @@ ASSETS = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     **{
         f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("page", "ask", "over", "layers", "docs")
+        for name in ("page", "pane", "ask", "said", "over", "stages", "layers", "docs")
     },
 }
 OPEN = {*ASSETS, "/health", "/ready", "/openapi.json"}
 """What can be asked without the token: nothing of the models, nothing that computes."""
-
-FAULTS = {400: "malformed", 401: "no token", 403: "another origin", 404: "no such model"}
-FAULTS |= {408: "sent too slowly", 413: "too large", 415: "not a picture", 421: "another host"}
-FAULTS |= {422: "cannot be used", 429: "busy: try again"}
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Error, "description": words} for status, words in FAULTS.items()
-}
-ASKED: dict[int | str, dict[str, Any]] = {
-    k: v for k, v in REFUSALS.items() if k in (401, 403, 404, 421, 422)
-}
-
-Which = Annotated[
-    str | None, Query(alias="model", description="A name of /models; by default the first.")
-]
-Top = Annotated[int, Query(ge=1, le=1000, description="How many classes to tell.")]
-Class = Annotated[str | None, Query(description="The class to explain; by default the answer.")]
-Method = Literal["gradcam", "gradcam_plus", "occlusion"]
-
-
-def _upload(one: bool) -> dict[str, Any]:
-    """The OpenAPI description of a body with a picture, or with several."""
-    text = {"type": "string", "contentEncoding": "base64"}
-    file = {"type": "string", "format": "binary"}
-    field, sent, coded = (
-        ("picture", file, text)
-        if one
-        else ("pictures", {"type": "array", "items": file}, {"type": "array", "items": text})
-    )
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                kind: {
-                    "schema": {
-                        "type": "object",
-                        "properties": {field: schema},
-                        "required": [field],
-                        "additionalProperties": False,
-                    }
-                }
-                for kind, schema in ((FORM, sent), (JSON, coded))
-            },
-        }
-    }
 
 
 def create_app(
@@ -105,13 +74,15 @@ def create_app(
     course: Course | None = None,
 ) -> Door:
     """The service as an ASGI application. It answers for `models` until it is shut down."""
-    metrics, bodies, looker = Metrics(), Bodies(limits), Looker(limits)
+    metrics, bodies = Metrics(), Bodies(limits)
+    looker, drawer = Looker(limits), Drawer(limits)
     course = course or Course()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         looker.close()
+        drawer.close()
         models.close()
 
     app = FastAPI(
@@ -125,8 +96,11 @@ def create_app(
     )
     handle_errors(app)
 
-    async def asked(request: Request, served: Served, top: int, most: int) -> list[Answered]:
-        """Answers for the pictures of a request."""
+    @asynccontextmanager
+    async def asked(
+        request: Request, served: Served, top: int, most: int
+    ) -> AsyncIterator[tuple[list[bytes], list[Answered]]]:
+        """The pictures of a request, and the answers for them."""
         until = time.monotonic() + limits.timeout
         with ExitStack() as on_its_way:
             on_its_way.enter_context(served.batcher.coming())
@@ -135,54 +109,63 @@ def create_app(
                 futures = served.submit(pictures, top)
                 on_its_way.close()
                 found = await served.answers(futures, until)
-        for done in found:
-            metrics.observe("hubel_wait_seconds", done.waited, model=served.name)
-            metrics.observe("hubel_compute_seconds", done.took, model=served.name)
-            metrics.observe("hubel_batch_pictures", done.batch, model=served.name)
-        return found
+                for done in found:
+                    metrics.observe("hubel_wait_seconds", done.waited, model=served.name)
+                    metrics.observe("hubel_compute_seconds", done.took, model=served.name)
+                    metrics.observe("hubel_batch_pictures", done.batch, model=served.name)
+                yield pictures, found
 
     @app.post(
-        "/predict", responses={200: {"model": Prediction}, **REFUSALS}, openapi_extra=_upload(True)
+        "/predict", responses={200: {"model": Prediction}, **REFUSALS}, openapi_extra=upload(True)
     )
-    async def predict(request: Request, model: Which = None, top: Top = 5) -> Response:
+    async def predict(
+        request: Request, model: Which = None, top: Top = 5, pixels: Pixels = False
+    ) -> Response:
         """The answer for one picture, as a file of a form or as base64."""
         served = models.find(model)
-        (done,) = await asked(request, served, top, 1)
-        if isinstance(done.result, PictureError):
-            raise unreadable(done.result)
-        words = said(served, done.result, top)
-        words |= {"model": served.name, "seconds": seconds(done), "batch": done.batch}
+        async with asked(request, served, top, 1) as (_, (done,)):
+            told = good(done)
+            words = said(served, told, top)
+            words |= {"model": served.name, "seconds": seconds(done), "batch": done.batch}
+            if pixels:
+                words["pixels"] = await drawer.pixels(told.answer.seen)
         timing = f"wait;dur={1e3 * done.waited:.3f}, compute;dur={1e3 * done.took:.3f}"
         return JSONResponse(words, headers={"Server-Timing": timing})
 
     @app.post(
-        "/batch", responses={200: {"model": Predictions}, **REFUSALS}, openapi_extra=_upload(False)
+        "/batch", responses={200: {"model": Predictions}, **REFUSALS}, openapi_extra=upload(False)
     )
     async def batch(request: Request, model: Which = None, top: Top = 5) -> Response:
         """Answers for several pictures, in their order; one that cannot be used has an error."""
         served = models.find(model)
-        found = await asked(request, served, top, limits.pictures)
-        answers = [
-            {"error": f"the picture {done.result.message}"}
-            if isinstance(done.result, PictureError)
-            else said(served, done.result, top)
-            for done in found
-        ]
+        async with asked(request, served, top, limits.pictures) as (_, found):
+            answers = [
+                {"error": f"the picture {done.result.message}"}
+                if isinstance(done.result, PictureError)
+                else said(served, done.result, top)
+                for done in found
+            ]
         return JSONResponse({"model": served.name, "answers": answers})
 
-    png: dict[int | str, dict[str, Any]] = {
-        200: {"content": {"image/png": {}}, "description": "The picture with its heat map."}
-    }
-    explains: dict[int | str, dict[str, Any]] = {
-        **REFUSALS,
-        409: {"model": Error, "description": "explaining is not possible here"},
-    }
+    @app.post(
+        "/draw",
+        responses={**PNG, **REFUSALS, **UNDRAWN},
+        response_class=Response,
+        openapi_extra=upload(True),
+    )
+    async def draw(request: Request, model: Which = None) -> Response:
+        """The answer as a PNG: what was found drawn over the picture, or the larger picture."""
+        served = models.find(model)
+        drawable(served)
+        async with asked(request, served, 1, 1) as ((data,), (done,)):
+            png = await drawer.drawing(served, good(done), data)
+        return Response(png, media_type="image/png")
 
     @app.post(
         "/explain",
-        responses={**png, **explains},
+        responses={**PNG, **REFUSALS, **UNDRAWN},
         response_class=Response,
-        openapi_extra=_upload(True),
+        openapi_extra=upload(True),
     )
     async def explain(
         request: Request, model: Which = None, label: Class = None, method: Method = "gradcam"
@@ -196,7 +179,7 @@ def create_app(
             png = await looker.heat(served, data, label, method)
         return Response(png, media_type="image/png")
 
-    @app.post("/maps", responses=explains, openapi_extra=_upload(True))
+    @app.post("/maps", responses={**REFUSALS, **UNDRAWN}, openapi_extra=upload(True))
     async def maps(request: Request, model: Which = None, label: Class = None) -> Response:
         """What speaks for a class and what each stage sees, as PNGs in data URLs."""
         served = models.find(model)
@@ -204,7 +187,7 @@ def create_app(
             (data,) = pictures_of(body, request.headers.get("content-type", ""), 1)
             return JSONResponse(await looker.maps(served, data, label))
 
-    @app.get("/models", responses={200: {"model": list[Summary]}, **_some(401, 403, 421)})
+    @app.get("/models", responses={200: {"model": list[Summary]}, **some(401, 403, 421)})
     async def all_models() -> Response:
         """The models in service, the default one first."""
         return JSONResponse([served.summary() for served in models.values()])
@@ -214,12 +197,12 @@ def create_app(
         """The model card."""
         return JSONResponse(models.find(name).card())
 
-    @app.get("/models/{name}/layers", responses={**ASKED, 409: explains[409]})
+    @app.get("/models/{name}/layers", responses={**ASKED, **UNDRAWN})
     async def layers(name: str) -> Response:
         """The network's table: what each block and layer gives, holds, costs and sees."""
         return JSONResponse(await looker.layers(models.find(name)))
 
-    @app.get("/health", responses=_some(403, 421))
+    @app.get("/health", responses=some(403, 421))
     async def health() -> dict[str, str]:
         """Whether the process lives."""
         return {"status": "ok"}
@@ -231,7 +214,7 @@ def create_app(
             return JSONResponse({"error": "the service is stopping"}, 503)
         return JSONResponse({"status": "ready"})
 
-    @app.get("/metrics", response_class=PlainTextResponse, responses=_some(401, 403, 421))
+    @app.get("/metrics", response_class=PlainTextResponse, responses=some(401, 403, 421))
     async def counted() -> Response:
         """Counters, histograms and gauges for Prometheus."""
         gauges: dict[tuple[str, Labels], float] = {
@@ -246,12 +229,15 @@ def create_app(
     return Door(app, metrics, course, token=token, loopback=loopback, open_to_all=OPEN)
 
 
+def good(done: Answered) -> Told:
+    """What is told about a picture; Refused where it cannot be used."""
+    if isinstance(done.result, PictureError):
+        raise unreadable(done.result)
+    return done.result
+
+
 def _body(request: Request, bodies: Bodies, until: float):
     return bodies.read(request.receive, request.headers.get("content-length"), until)
-
-
-def _some(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: REFUSALS[status] for status in statuses}
 
 
 def pages(app: FastAPI, assets: Mapping[str, tuple[str, str]]) -> None:

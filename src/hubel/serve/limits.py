@@ -11,14 +11,15 @@ class Limits:
 
     body: int = 20_000_000  # bytes of a request
     pixels: int = 50_000_000  # of a picture, by its header
+    enlarged: int = 1_000_000  # pixels of a picture that is to be made larger
     pictures: int = 64  # of one request to /batch
     timeout: float = 10.0  # seconds from a request's head to its answer, and for the head itself
     batch: int = 16  # pictures that the engine takes at a time
     wait: float = 0.002  # seconds that the first of a batch waits for others that are on their way
     queue: int = 256  # pictures that may wait for the engine, of each model
     connections: int = 1000
-    patience: float = 60.0  # seconds of an explanation; the first one loads torch
-    explaining: int = 4  # requests that may wait for a heat map, of all models
+    patience: float = 60.0  # seconds of an explanation or a drawing; the first loads torch
+    aside: int = 4  # requests that may wait for an explanation, and as many for a drawing
     drain: float = 2.0  # seconds that open connections have for a last request after SIGTERM
 
     def __post_init__(self) -> None:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import math
-from base64 import b64encode
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from PIL import Image
 
 from hubel.pictures import PictureError
 from hubel.pictures.admit import admit
 from hubel.runtime.names import unknown
-from hubel.serve.errors import Refused, busy, unreadable
+from hubel.serve.aside import Aside, png, url
+from hubel.serve.errors import Refused, unreadable
 from hubel.serve.limits import Limits
 from hubel.serve.models import Served, has_torch
 from hubel.serve.shapes import seen
@@ -42,13 +38,9 @@ class Looker:
     """
 
     def __init__(self, limits: Limits):
-        self._limits, self._waiting = limits, 0
-        self._pool = ThreadPoolExecutor(1, "looker")
+        self._aside = Aside(limits, "explanations")
+        self.close = self._aside.close
         self._modules: dict[str, nn.Module] = {}
-
-    def close(self) -> None:
-        """Finish what was begun."""
-        self._pool.shutdown()
 
     async def heat(self, served: Served, data: bytes, label: str | None, method: str) -> bytes:
         """A PNG of what the network saw, with the heat of this method on it."""
@@ -66,22 +58,7 @@ class Looker:
         if not has_torch():
             rule = "pip install 'hubel[train]' where it runs"
             raise Refused(409, f"explaining needs torch, which this service has not; {rule}")
-        if self._waiting >= self._limits.explaining:
-            raise busy("too many explanations are waiting")
-        self._waiting += 1
-        future = self._pool.submit(work)
-        wrapped = asyncio.wrap_future(future)
-        wrapped.add_done_callback(lambda _: self._left())
-        try:
-            return await asyncio.wait_for(asyncio.shield(wrapped), self._limits.patience)
-        except (asyncio.TimeoutError, TimeoutError):
-            if future.cancel():
-                raise busy("the turn of this request did not come in time") from None
-            message = f"no explanation within {self._limits.patience:g} seconds"
-            raise Refused(504, message) from None
-
-    def _left(self) -> None:
-        self._waiting -= 1
+        return await self._aside.done(work)
 
     def _heat(self, served: Served, data: bytes, label: str | None, method: str) -> bytes:
         _admitted(served, data)  # before torch is loaded for it
@@ -91,12 +68,12 @@ class Looker:
         from hubel.report.heat import over
 
         module, pixels, x = self._prepared(served, data)
-        shown = _chosen(served, data, label)
+        shown = _chosen(served, module, x, label)
         if method == "occlusion":
             heat = occlusion(module, x[0], shown)
         else:
             heat = getattr(heats(module, x, torch.tensor([shown])), method)[0]
-        return _png(over(pixels, heat))
+        return png(over(pixels, heat))
 
     def _maps(self, served: Served, data: bytes, label: str | None) -> dict[str, Any]:
         size = _admitted(served, data)  # before torch is loaded for it
@@ -107,7 +84,7 @@ class Looker:
         from hubel.ops.account import evaluating
 
         module, pixels, x = self._prepared(served, data)
-        shown = _chosen(served, data, label)
+        shown = _chosen(served, module, x, label)
         found = heats(module, x, torch.tensor([shown]))
         with evaluating(module):
             maps = stages(module, passed(module, x)[1])
@@ -116,12 +93,14 @@ class Looker:
             "label": served.bundle.classes[shown],
             "layer": found.layer,
             "seen": seen(served, size),
-            "input": _url(pixels),
+            "input": url(pixels),
             "heats": {
-                "gradcam": _url(_glow(found.gradcam[0])),
-                "gradcam_plus": _url(_glow(found.gradcam_plus[0])),
+                "gradcam": url(_glow(found.gradcam[0])),
+                "gradcam_plus": url(_glow(found.gradcam_plus[0])),
             },
-            "stages": [_stage(m.name, m.values.detach()[0].numpy()) for m in maps],
+            "stages": [
+                _stage(m.name.removeprefix("network."), m.values.detach()[0].numpy()) for m in maps
+            ],
         }
 
     def _prepared(self, served: Served, data: bytes) -> tuple[nn.Module, np.ndarray, Tensor]:
@@ -140,13 +119,11 @@ class Looker:
         return self._module(served), pixels, Normalize(preprocess)(stack)
 
     def _module(self, served: Served) -> nn.Module:
-        from hubel.export.bundle import load_module
+        from hubel.export.bundle import load_evidence
 
-        if served.bundle.task != "classify":
-            raise Refused(409, "explaining takes a network that tells one class a picture")
         if served.name not in self._modules:
             try:
-                self._modules[served.name] = load_module(served.bundle)
+                self._modules[served.name] = load_evidence(served.bundle)
             except ValueError as error:
                 raise Refused(409, f"this network cannot be explained: {error}") from None
         return self._modules[served.name]
@@ -159,14 +136,14 @@ def _admitted(served: Served, data: bytes) -> tuple[int, int]:
         raise unreadable(error) from None
 
 
-def _chosen(served: Served, data: bytes, label: str | None) -> int:
-    """The class to explain: the one asked for, or the engine's own answer."""
+def _chosen(served: Served, module: nn.Module, x: Tensor, label: str | None) -> int:
+    """The class to explain: the one asked for, or that for which most speaks."""
+    import torch
+
     classes = served.bundle.classes
     if label is None:
-        (answer,) = served.predictor.stream([data], top=1)
-        if answer.error:
-            raise unreadable(PictureError("picture", "unreadable", answer.error))
-        return classes.index(answer.top[0][0])
+        with torch.no_grad():
+            return int(module(x)[0].argmax())
     if label not in classes:
         raise Refused(422, str(unknown("class", label[:100], classes)))
     return classes.index(label)
@@ -175,17 +152,15 @@ def _chosen(served: Served, data: bytes, label: str | None) -> int:
 def _table(served: Served) -> dict[str, Any]:
     import torch
 
-    from hubel import networks
     from hubel.analysis.account import blocks, layers
+    from hubel.export.bundle import built
+    from hubel.ops.account import account as counted
 
     bundle = served.bundle
     try:
         with torch.device("meta"):
-            sizes = {key: bundle.network[key] for key in ("classes", "channels")}
-            module = networks.create(bundle.name, **sizes, **bundle.network["words"])
-        account = networks.account(
-            module, (bundle.preprocess.channels, *bundle.preprocess.input_size)
-        )
+            module = built(bundle)
+        account = counted(module, (bundle.preprocess.channels, *bundle.preprocess.input_size))
     except ValueError as error:
         raise Refused(409, f"this network has no table: {error}") from None
     lines = layers(account)
@@ -238,15 +213,5 @@ def _stage(name: str, values: np.ndarray) -> dict[str, Any]:
         "width": len(values),
         "cells": list(values.shape[1:]),
         "channels": varied.tolist(),
-        "maps": _url(np.concatenate([stretched(values[c]) for c in varied], axis=1)),
+        "maps": url(np.concatenate([stretched(values[c]) for c in varied], axis=1)),
     }
-
-
-def _png(pixels: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "png")
-    return file.getvalue()
-
-
-def _url(pixels: np.ndarray) -> str:
-    return f"data:image/png;base64,{b64encode(_png(pixels)).decode()}"

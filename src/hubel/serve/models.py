@@ -16,6 +16,8 @@ from typing import Any
 from hubel.pictures import PictureError
 from hubel.pictures.admit import admit
 from hubel.runtime.bundle import CARD
+from hubel.runtime.choice import FASTEST
+from hubel.runtime.decode.catalogue import DECODERS
 from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Answer, Predictor, load
 from hubel.serve.batcher import Batcher, Busy, Done
@@ -48,6 +50,8 @@ class Served:
     def __init__(self, name: str, predictor: Predictor, limits: Limits):
         self.name, self.predictor, self.limits = name, predictor, limits
         self.bundle = predictor.bundle
+        whole = DECODERS[self.bundle.task].whole is not None
+        self.most = min(limits.pixels, limits.enlarged) if whole else limits.pixels
         self.batcher = Batcher[Asked, Told | PictureError](self._run, limits, name)
 
     def submit(self, pictures: Sequence[bytes], top: int) -> list[Future[Answered]]:
@@ -80,7 +84,7 @@ class Served:
         sizes: dict[int, tuple[int, int]] = {}
         for i, one in enumerate(asked):
             try:
-                sizes[i] = admit(one.data, self.limits.pixels)
+                sizes[i] = admit(one.data, self.most)
             except PictureError as error:
                 found[i] = error
         top = max(one.top for one in asked)
@@ -93,6 +97,11 @@ class Served:
                 found[i] = Told(answer, sizes[i])
         return found  # type: ignore[return-value]
 
+    @property
+    def explainable(self) -> bool:
+        """Whether its answers are for classes, of which one can be explained by itself."""
+        return self.bundle.task != "tags" and DECODERS[self.bundle.task].whole is None
+
     def summary(self) -> dict[str, Any]:
         """What a client must know to ask: task, classes, size, the threshold of "I don't know"."""
         height, width = self.bundle.preprocess.input_size
@@ -100,10 +109,11 @@ class Served:
             "name": self.name,
             "task": self.bundle.task,
             "network": self.bundle.name,
+            "engine": self.predictor.engine.name,
             "classes": list(self.bundle.classes),
             "input": [height, width],
             "threshold": self.bundle.threshold,
-            "explains": self.bundle.task == "classify" and has_torch(),
+            "explains": self.explainable and has_torch(),
         }
 
     def card(self) -> dict[str, Any]:
@@ -120,13 +130,14 @@ class Models(Mapping[str, Served]):
         places: Sequence[str | os.PathLike[str]],
         limits: Limits,
         *,
+        engine: str = FASTEST,
         threads: int | None = None,
     ):
         if not places:
             raise ValueError("no bundle to serve; name one or more")
         self._all: dict[str, Served] = {}
         for place in places:
-            predictor = load(place, threads=threads)
+            predictor = load(place, engine=engine, threads=threads, batch=limits.batch)
             name = _free(named(predictor.bundle.folder), self._all)
             self._all[name] = Served(name, predictor, limits)
 

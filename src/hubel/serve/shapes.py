@@ -59,11 +59,17 @@ class Seconds(Form):
 
 
 class Prediction(Said):
-    """The answer to /predict; `batch` is how many pictures the engine took together."""
+    """The answer to /predict; `batch` is how many pictures the engine took together.
+
+    `pixels`, where it was asked for, is a PNG in a data URL: of a map of classes one grey value for
+    each pixel of the picture, the place of its class in /models and 255 for none; of a picture that
+    was made larger, that picture.
+    """
 
     model: str
     seconds: Seconds
     batch: int
+    pixels: str | None = None
 
 
 class Unreadable(Form):
@@ -93,6 +99,7 @@ class Summary(Form):
     name: str
     task: str
     network: str
+    engine: str
     classes: list[str]
     input: list[int]
     threshold: float

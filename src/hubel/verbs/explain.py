@@ -11,14 +11,12 @@ from typing import Any
 from torch import nn
 
 from hubel.explain.explained import Explained, look
-from hubel.export.bundle import load_module
+from hubel.export.bundle import load_evidence
 from hubel.ops.normalize import Normalize
 from hubel.pictures import Preprocess
 from hubel.report.explain import write_explained
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.names import unknown
-from hubel.tasks.catalogue import TASKS
-from hubel.tasks.task import Evidence
 from hubel.verbs.predict import expand
 
 MOST = 24
@@ -52,15 +50,7 @@ def explain(
         name, module = type(model).__name__, model
     else:
         bundle = model if isinstance(model, Bundle) else Bundle.open(Path(model))
-        if bundle.task == "tags":
-            rule = "explain takes bundles that tell one"
-            raise ValueError(f"{bundle.folder} tells any number of classes a picture; {rule}")
-        name, module = bundle.name, load_module(bundle)
-        if not bundle.of_classes:
-            task = TASKS[bundle.task](
-                bundle.classes, bundle.preprocess, head=bundle.network["head"]
-            )
-            module = Evidence(task, module)
+        name, module = bundle.name, load_evidence(bundle)
         preprocess, classes, temperature = bundle.preprocess, bundle.classes, bundle.temperature
     if label is not None and label not in classes:
         raise unknown("class", label, classes)

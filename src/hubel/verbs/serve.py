@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from hubel.runtime.choice import FASTEST
 from hubel.serve.limits import Limits
 
 
@@ -15,6 +16,7 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     limits: Limits | None = None,
+    engine: str = FASTEST,
     engine_threads: int | None = None,
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
@@ -22,7 +24,8 @@ def serve(
 
     `bundles`: bundles or runs, one or more; the first is asked where a request names none. `host`:
     by default this machine only. `token`: what `Authorization: Bearer` must tell; by default anyone
-    who reaches the port may ask. `ready` is told the address once it is open; port 0 takes a free
+    who reaches the port may ask. `engine` is the one that `hubel bench --save` found to be the
+    fastest here, or one by name. `ready` is told the address once it is open; port 0 takes a free
     one. Needs fastapi, uvicorn and httptools (`hubel[serve]`); torch only to explain.
 
     Raises ValueError for a bundle that cannot be used, OSError where the port cannot be had.
@@ -36,7 +39,7 @@ def serve(
     if token is not None and not (token.isascii() and token.isprintable() and token.strip()):
         raise ValueError("the token must be printable ASCII; make one with: openssl rand -hex 32")
     places = [bundles] if isinstance(bundles, str | os.PathLike) else list(bundles)
-    models = Models(places, limits, threads=engine_threads)
+    models = Models(places, limits, engine=engine, threads=engine_threads)
     course = Course()
     app = create_app(
         models, limits, token=token and token.strip(), loopback=is_loopback(host), course=course

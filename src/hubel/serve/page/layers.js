@@ -52,7 +52,7 @@ function rows(lines, look) {
         td.className = kind;
         if (share !== undefined) td.style.setProperty("--share", share);
       };
-      cell(line.name, "");
+      cell(line.name || "–", "");
       row.cells[0].scope = "row";
       cell(line.times > 1 ? `${line.kind} × ${line.times}` : line.kind, "");
       cell(line.shape.join(" × ") || "–", "n");
