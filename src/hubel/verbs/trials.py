@@ -6,9 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from hubel.training.recipe import Recipe
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.train import train
-
-GRACE = 60.0  # seconds that a training has for its checkpoint when the process that began it dies
 
 
 def same_table(spec: Spec) -> tuple[object, ...]:
@@ -67,45 +64,67 @@ def side_by_side(
         found[name] = run
         told(name, run)
 
-    waiting = {}
+    waiting = []
     for name, given in trials.items():
         if jobs == 1 or (runs / "classify" / name / "report.html").exists():
             ended(name, trained(data, name, given, runs, progress))
         else:
-            waiting[name] = given
-    if not waiting:
-        return found
+            waiting.append((name, given))
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(waiting)), spawn, _watch) as pool:
-        began = {
-            pool.submit(trained, data, name, given, runs, "quiet"): name
-            for name, given in waiting.items()
-        }
-        try:
-            for future in as_completed(began):
-                ended(began[future], future.result())
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise Stopped(str(runs)) from None
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    running: dict[Any, tuple[str, Any]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                name, given = waiting.pop(0)
+                here, there = spawn.Pipe(duplex=False)
+                process = spawn.Process(target=_apart, args=(there, data, name, given, runs))
+                process.start()
+                there.close()
+                running[here] = name, process
+            for ready in wait(list(running)):
+                name, process = running[ready]
+                ended(name, _answer(ready, name, process))
+                del running[ready]
+    except KeyboardInterrupt:
+        raise Stopped(str(runs)) from None
+    finally:
+        for _, process in running.values():  # told by the same Ctrl-C, or on their own way
+            process.join()
     return found
 
 
-def _watch() -> None:
-    """In the process of a trial: stop with the process that began it, saved.
+def _answer(here: Any, name: str, process: Any) -> Run:
+    """The run that a trial ended with, or what it raised."""
+    try:
+        answer = here.recv()
+    except EOFError:
+        process.join()
+        raise ValueError(
+            f"the training {name} died (exit code {process.exitcode}); fewer --jobs need less "
+            "memory, and the same command goes on"
+        ) from None
+    process.join()
+    if isinstance(answer, Exception):
+        raise answer
+    run: Run = answer
+    return run
 
-    Ctrl-C reaches both; between two trainings it is the other one's to act on.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+def _apart(there: Any, data: str | Path, name: str, given: dict[str, Any], runs: Path) -> None:
+    """A trial in its own process, which stops, saved, with the one that began it."""
 
     def follow() -> None:
         parent = multiprocessing.parent_process()
         if parent is not None:
             parent.join()
             os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(GRACE)
-            os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    answer: Run | Exception
+    try:
+        answer = trained(data, name, given, runs, "quiet")
+    except KeyboardInterrupt:
+        answer = Stopped(str(runs))
+    except Exception as error:
+        answer = error
+    there.send(answer)
