@@ -32,6 +32,8 @@ def trained(data: str | Path, name: str, given: dict[str, Any], runs: Path, prog
     """
     changes, asked = dict(given), runs / "asked" / f"{name}.yaml"
     words = {word: changes.pop(word) for word in ("network", "recipe", "words")}
+    # Tuning would compute one of them in another precision than the next.
+    changes = {"tune": False, **changes}
     wanted = choose(data, **words, download=False, changes=changes)
     path = runs / "classify" / name
     if not asked.exists():
