@@ -23,6 +23,7 @@ PUBLIC = {
     "check": "hubel.verbs.check",
     "compare": "hubel.verbs.compare",
     "ablate": "hubel.verbs.ablate",
+    "scale": "hubel.verbs.scale",
     "convert": "hubel.verbs.convert",
     "calibrate": "hubel.verbs.calibrate",
     "explain": "hubel.verbs.explain",
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from hubel.verbs.invariance import invariance as invariance
     from hubel.verbs.layer import layer as layer
     from hubel.verbs.predict import predict as predict
+    from hubel.verbs.scale import scale as scale
     from hubel.verbs.serve import serve as serve
     from hubel.verbs.show import show as show
     from hubel.verbs.train import plan as plan

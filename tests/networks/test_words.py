@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
-from hubel.networks import Network, create, specification
+from hubel.networks import FAMILIES, Network, create, specification
 from hubel.networks.efficientnet import SCALES
+from tests import contract
 
 
 def meta(spec) -> Network:
@@ -42,8 +45,65 @@ def test_compound_scaling_gives_the_released_networks():
         released = meta(specification(f"efficientnet_b{i}"))
         assert shapes(scaled) == shapes(released)
         assert scaled.spec.size == released.spec.size
-    with pytest.raises(ValueError, match="cannot be scaled"):
-        specification("inception_v3").scale(2.0)
+
+
+def families() -> list[str]:
+    """The cheapest network of every family, AlexNet's and VGG's with their large dense heads."""
+    costs = json.loads(contract.EXPECT.read_text(encoding="utf-8"))
+    return [min(page.VARIANTS, key=lambda name: costs[name]["params"]) for page in FAMILIES]
+
+
+@pytest.mark.parametrize("name", [*families(), "shufflenet_v1_x1_0_g3", "legacy_senet154"])
+def test_every_family_scales(name):
+    """The cost follows the factors, as far as the growth of concatenations and stems lets it."""
+    if name == "lenet5-1998":
+        with pytest.raises(ValueError, match="table I connects 6 maps to 16"):
+            meta(specification(name, widen=1.5))
+        return
+    spec = specification(name)
+    cost = meta(spec).account().macs
+    wide = meta(spec.scale(width=2)).account().macs / cost
+    assert 2.9 < wide < 4.9
+    if "densenet" in name:  # each layer sees all before it
+        assert 2.5 < meta(spec.scale(depth=2)).account().macs / cost < 4
+        return
+    deep = meta(spec.scale(depth=2)).account().macs / cost
+    assert 1.3 < deep < 2.9
+    slightly = meta(spec.scale(1.2, 1.2)).account().macs / cost
+    assert 1.3 < slightly < 2.3
+
+
+def test_a_scaled_network_is_a_name_with_words():
+    spec = specification("resnet14", widen=1.5, deepen=1.5)
+    assert [(row.width, row.depth) for row in spec.stages] == [(24, 3), (48, 3), (96, 3)]
+    assert spec.words == {"widen": 1.5, "deepen": 1.5}
+    assert specification("resnet14", widen=2).stages[0].width == 32  # a whole number will do
+    again = specification("resnet14").scale(1.5, size=40).scale(2.0, 1.5)
+    assert (again.words, again.size) == ({"widen": 3.0, "deepen": 1.5}, 40)
+    kept = again.given(classes=7).swap(act="gelu")
+    assert (kept.classes, kept.size, kept.words["widen"]) == (7, 40, 3.0)
+    network = create("resnet14", classes=3, widen=0.5, deepen=1.2)
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
+    assert [len(stage) for stage in network.stages] == [2, 3, 2]  # 7.2 blocks, about evenly
+
+
+def test_what_cannot_be_scaled():
+    for words, says in (
+        ({"widen": 0.0}, "a factor is greater than 0"),
+        ({"deepen": float("nan")}, "a factor is greater than 0"),
+        ({"widen": "2"}, "such as widen=1.0"),
+        ({"widen": True}, "such as widen=1.0"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            specification("resnet14", **words)
+    with pytest.raises(ValueError, match="every row of this network stands once"):
+        specification("lenet5", deepen=2.0)
+
+
+def test_auxiliary_heads_stay_behind_their_rows():
+    deep = meta(specification("googlenet", deepen=1.5))
+    assert set(deep.aux) == {"stages_3", "stages_6"}
+    assert [len(stage) for stage in deep.stages] == [1, 2, 1, 1, 1, 1, 1, 4, 1, 1, 1]
 
 
 def weights_of(network: Network, row: str) -> int:

@@ -8,6 +8,12 @@ from torch import Tensor, nn
 from hubel.ops.layers import activation
 
 
+class Once:
+    """A block that no table repeats, however deep it is made."""
+
+    once = True
+
+
 class Sum(nn.Module):
     """A block that adds F to its input; `drop` is None where it does not.
 

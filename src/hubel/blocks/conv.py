@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hubel.blocks.combine import Once
 from hubel.ops.folding import folded
 from hubel.ops.layers import activation, normalization
 
@@ -86,7 +87,7 @@ class ConvNorm(nn.Sequential):
         return conv
 
 
-class NormAct(nn.Sequential):
+class NormAct(Once, nn.Sequential):
     """y = act(norm(x)); the width stays."""
 
     def __init__(
@@ -104,6 +105,5 @@ class PreConv(nn.Sequential):
         self, c_in: int, c_out: int, kernel: int = 1, stride: int = 1, *, groups: int = 1,
         norm: str = "batch", act: str = "relu", eps: float = 1e-5,
     ):  # fmt: skip
-        bias = norm == "none"
-        conv = Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=bias)
+        conv = Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=norm == "none")
         super().__init__(NormAct(c_in, norm=norm, act=act, eps=eps), conv)

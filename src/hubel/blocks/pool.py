@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from torch import nn
 
+from hubel.blocks.combine import Once
 from hubel.blocks.conv import ConvNorm
 from hubel.runtime.names import unknown
 
 POOLS = ("max", "avg", "stride")
 
 
-class Pool(nn.Sequential):
+class Pool(Once, nn.Sequential):
     """The maximum, the average, or with kind="stride" a learned convolution, over kernel x kernel.
 
     (N, C, H, W) -> (N, C, H / stride, W / stride); `ceil` keeps windows that hang over the edge.

@@ -54,12 +54,10 @@ class Basic(Residual):
         base: int = 64, groups: int = 1, kernel: int = 3, se: int = 0, act: str = "relu",
         norm: str = "batch", stride_on: str = "3x3", act_first: bool = False,
     ):  # fmt: skip
-        inner = c_out * base // 64 * groups
+        inner, last = c_out * base // 64 * groups, act if act_first else "none"
         body = nn.Sequential(
             ConvNorm(c_in, inner, kernel, stride, groups=groups, act=act, norm=norm),
-            ConvNorm(
-                inner, c_out, kernel, groups=groups, act=act if act_first else "none", norm=norm
-            ),
+            ConvNorm(inner, c_out, kernel, groups=groups, act=last, norm=norm),
             *([SqueezeExcite(c_out, c_out // se)] if se else []),
         )
         super().__init__(body, shortcut_of(shortcut, c_in, c_out, stride, norm), act)
@@ -78,9 +76,10 @@ class Bottleneck(Residual):
     ):  # fmt: skip
         inner = c_out // 4 * base // 64 * groups
         first, second = (stride, 1) if stride_on == "1x1" else (1, stride)
+        entry = inner // reduce // groups * groups
         body = nn.Sequential(
-            ConvNorm(c_in, inner // reduce, 1, first, act=act, norm=norm),
-            ConvNorm(inner // reduce, inner, kernel, second, groups=groups, act=act, norm=norm),
+            ConvNorm(c_in, entry, 1, first, act=act, norm=norm),
+            ConvNorm(entry, inner, kernel, second, groups=groups, act=act, norm=norm),
             ConvNorm(inner, c_out, act="none", norm=norm),
             *([SqueezeExcite(c_out, c_out // se)] if se else []),
         )

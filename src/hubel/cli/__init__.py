@@ -25,6 +25,7 @@ from hubel.cli.export import export
 from hubel.cli.layer import layer
 from hubel.cli.networks import networks
 from hubel.cli.predict import predict
+from hubel.cli.scale import scale
 from hubel.cli.serve import serve
 from hubel.cli.show import show
 from hubel.cli.train import train
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 VERBS = (
     train, watch, check, convert, predict, val, export, bench, serve, explain, calibrate, compare,
-    ablate, networks, show, layer, doctor, demo,
+    ablate, scale, networks, show, layer, doctor, demo,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

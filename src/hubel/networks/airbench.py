@@ -15,6 +15,14 @@ from hubel.blocks import ConvNorm, NormAct, Pool, Residual
 from hubel.networks.spec import Spec, facts, one_of, row
 
 
+class Whitened(ConvNorm):
+    """y = act(W * x + b), 2x2: a filter for both signs of each of the patches' axes."""
+
+    def __init__(self, c_in: int, c_out: int = 0, stride: int = 1, *, act: str):
+        self.c_out = 8 * c_in
+        super().__init__(c_in, self.c_out, 2, padding=0, norm="none", act=act)
+
+
 class Group(nn.Sequential):
     """y = act(norm(V * act(norm(maximum(W * x))))), 3x3; x goes around a third one if `deep`."""
 
@@ -24,7 +32,7 @@ class Group(nn.Sequential):
         conv = partial(ConvNorm, kernel=3, act="none", norm=norm, bias=False)
         layers: list[Any] = [
             conv(c_in, c_out, norm="none"),
-            Pool(c_out, stride=stride),
+            *([Pool(c_out, stride=stride)] if stride > 1 else []),
             NormAct(c_out, norm=norm, act=act),
         ]
         second = conv(c_out, c_out, act=act)
@@ -59,12 +67,11 @@ def airbench(
     widths: tuple[int, int, int], deep: bool = False, *, skip: str = "add", act: str = "gelu",
     norm: str = "batch", init: str = "identity",
 ) -> Spec:  # fmt: skip
-    """Section 3.1: 24 whitening filters and three groups."""
-    one_of("skip", skip, ("add", "none"))
+    """Section 3.1: whitening filters, 24 for three colours, and three groups."""
     one_of("init", init, ("identity", "he"))
     group = partial(row, Group, stride=2, deep=deep, act=act, norm=norm, skip=skip)
     return Spec(
-        stem=(row(ConvNorm, 24, kernel=2, padding=0, norm="none", act=act),),
+        stem=(row(Whitened, act=act),),
         stages=tuple(group(width=width) for width in widths),
         head=(row(Scaled, 10),),
         size=32,

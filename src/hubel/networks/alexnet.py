@@ -50,7 +50,6 @@ def alexnet(
     pooling = row(Pool, stride=2, kind=pool, kernel=3)
     plain: dict[str, Any] = {"act": act, "norm": norm if norm == "batch" else "none"}
     first = row(ActNorm, a, stride=4, kernel=11, padding=padding, act=act, norm=norm)
-    dense = classifier(head, 1000, hidden=(4096, 4096), grid=6, act=act, dropout=dropout)
     return Spec(
         stem=(first, pooling),
         stages=(
@@ -61,7 +60,7 @@ def alexnet(
             row(ConvNorm, e, kernel=3, groups=groups, **plain),
             pooling,
         ),
-        head=(dense,),
+        head=(classifier(head, 1000, hidden=(4096, 4096), grid=6, act=act, dropout=dropout),),
         size=size,
         init=draw_2012 if init == "2012" else None,
         facts=facts("krizhevsky-2012" if norm == "lrn" else "1404.5997"),

@@ -8,8 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ChannelNorm, Conv2d, Sum, activation
-from hubel.networks.spec import Spec, facts, one_of, row
+from hubel.blocks import ChannelNorm, Conv2d, Once, Sum, activation
+from hubel.networks.spec import Spec, facts, row
 
 
 class Block(Sum):
@@ -39,7 +39,7 @@ class Stem(nn.Sequential):
         super().__init__(Conv2d(c_in, c_out, stride, stride), ChannelNorm(c_out, eps=1e-6))
 
 
-class Downsample(nn.Sequential):
+class Downsample(Once, nn.Sequential):
     """y = W * norm(x), W of non-overlapping patches. Section 2.6."""
 
     def __init__(self, c_in: int, c_out: int, stride: int):
@@ -67,7 +67,6 @@ def convnext(
     depths: tuple[int, ...], width: int, *, skip: str = "add", kernel: int = 7, act: str = "gelu"
 ) -> Spec:
     """Table 9: widths doubled from stage to stage."""
-    one_of("skip", skip, ("add", "none"))
     stages = []
     for i, depth in enumerate(depths):
         if i > 0:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ConvNorm, NormAct, Pool, PreConv
-from hubel.networks.spec import Spec, classifier, facts, row
+from hubel.blocks import ConvNorm, NormAct, Once, Pool, PreConv
+from hubel.networks.spec import Spec, classifier, entry, facts, row
 
 
 class DenseLayer(nn.Module):
@@ -40,7 +40,7 @@ class DenseLayer(nn.Module):
         return torch.cat([x, self.body(x)], dim=1)
 
 
-class Transition(nn.Sequential):
+class Transition(Once, nn.Sequential):
     """y = average over 2x2 of 1x1(act(norm(x))), with theta times the channels. Section 3."""
 
     def __init__(
@@ -54,21 +54,17 @@ class Transition(nn.Sequential):
 
 
 def densenet(
-    growth: int, depths: tuple[int, ...], entry: int, theta: float = 0.5, bottleneck: int = 4, *,
+    growth: int, depths: tuple[int, ...], width: int, theta: float = 0.5, bottleneck: int = 4, *,
     kernel: int = 3, act: str = "relu", norm: str = "batch", pool: str = "avg", head: str = "gap",
 ) -> Spec:  # fmt: skip
-    """Table 1: a stem of `entry` channels, dense blocks of k = growth, transitions between them.
+    """Table 1: a stem of `width` channels, dense blocks of k = growth, transitions between them.
 
     Three blocks are the CIFAR form, without the strides of the stem.
     """
     cifar = len(depths) == 3
-    stem = [row(ConvNorm, entry, stride=2, kernel=7, act=act, norm=norm)]
-    if cifar:
-        stem = [row(ConvNorm, entry, kernel=3, act="none", norm="none", bias=False)]
-    else:
-        stem.append(row(Pool, stride=2, kernel=3, padding=1))
-    stages = []
     both: dict[str, Any] = {"act": act, "norm": norm}
+    plain = row(ConvNorm, width, kernel=3, act="none", norm="none", bias=False)
+    stages = []
     layer = {"growth": growth, "bottleneck": bottleneck, "kernel": kernel, **both}
     for i, depth in enumerate(depths):
         if i > 0:
@@ -76,7 +72,7 @@ def densenet(
         stages.append(row(DenseLayer, depth=depth, **layer))
     stages.append(row(NormAct, act=act, norm=norm))
     return Spec(
-        stem=tuple(stem),
+        stem=(plain,) if cifar else entry(width, 7, **both),
         stages=tuple(stages),
         head=(classifier(head, 10 if cifar else 1000),),
         size=32 if cifar else 224,

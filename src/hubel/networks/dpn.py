@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hubel.blocks import ConvNorm, NormAct, Pool, PreConv, Sum
-from hubel.networks.spec import Spec, classifier, facts, row
+from hubel.blocks import NormAct, PreConv, Sum
+from hubel.networks.spec import Spec, classifier, entry, facts, row
 
 
 class DualPath(Sum):
@@ -49,24 +49,19 @@ class DualPath(Sum):
 
 
 def dpn(
-    entry: int, inner: int, groups: int, depths: tuple[int, ...], growths: tuple[int, ...],
+    first: int, inner: int, groups: int, depths: tuple[int, ...], growths: tuple[int, ...],
     small: bool = False, *, act: str = "relu", head: str = "gap",
 ) -> Spec:  # fmt: skip
     """Table 1; the smallest one has a 3x3 stem and a fourth of the widths that are added."""
     stages = []
     for i, (depth, growth) in enumerate(zip(depths, growths)):
         width = 64 * 2**i * (1 if small else 4)
-        block = partial(
-            row, DualPath, width, inner=inner * 2**i, growth=growth, groups=groups, act=act
-        )
-        stages.append(block(stride=1 if i == 0 else 2, first=True))
-        stages.append(block(depth=depth - 1))
+        options = {"inner": inner * 2**i, "growth": growth, "groups": groups, "act": act}
+        stages.append(row(DualPath, width, 1, 1 if i == 0 else 2, first=True, **options))
+        stages.append(row(DualPath, width, depth - 1, **options))
     stages.append(row(NormAct, act=act, eps=1e-3))
     return Spec(
-        stem=(
-            row(ConvNorm, entry, stride=2, kernel=3 if small else 7, act=act, eps=1e-3),
-            row(Pool, stride=2, kernel=3, padding=1),
-        ),
+        stem=entry(first, 3 if small else 7, act=act, eps=1e-3),
         stages=tuple(stages),
         head=(classifier(head, 1000),),
         facts=facts("1707.01629"),

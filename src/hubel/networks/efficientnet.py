@@ -8,13 +8,13 @@ use build torchvision's, eps=1e-5 the other.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from hubel.blocks import ConvNorm, MBConv
-from hubel.networks.spec import Spec, classifier, facts, one_of, rounded, row
+from hubel.networks.spec import Spec, Stage, classifier, facts, row, scaled
 
 # expansion, kernel, stride, width, depth
 # fmt: off
@@ -46,27 +46,30 @@ V2_SIZE = {"s": (384, 0.2), "m": (480, 0.3), "l": (480, 0.4)}
 # fmt: on
 
 
+def _spec(
+    stages: list[Stage], entry: int, conv: dict[str, Any], head: str, size: int, dropout: float
+) -> Spec:
+    return Spec(
+        stem=(row(ConvNorm, entry, stride=2, kernel=3, **conv),),
+        stages=tuple(stages),
+        head=(row(ConvNorm, 1280, **conv), classifier(head, 1000, dropout=dropout)),
+        size=size,
+        up=True,
+    )
+
+
 def b(
     width: float, depth: float, size: int, dropout: float, *, skip: str = "add", se: int = 4,
     act: str = "silu", norm: str = "batch", head: str = "gap", eps: float = 1e-5,
     padding: str = "half",
 ) -> Spec:  # fmt: skip
-    """Table 1; widths are rounded to multiples of 8, depths up."""
-    one_of("padding", padding, ("half", "tensorflow"))
+    """Table 1, scaled."""
     conv: dict[str, Any] = {"act": act, "norm": norm, "eps": eps, "padding": padding}
-    block = {"skip": one_of("skip", skip, ("add", "none")), "se": se, **conv}
-    last = rounded(1280 * width)
-    return Spec(
-        stem=(row(ConvNorm, rounded(32 * width), stride=2, kernel=3, **conv),),
-        stages=tuple(
-            row(MBConv, rounded(c * width), math.ceil(n * depth), s, expand=t, kernel=k, **block)
-            for t, k, s, c, n in B0
-        ),
-        head=(row(ConvNorm, last, **conv), classifier(head, 1000, dropout=dropout)),
-        size=size,
-        facts=facts("1905.11946")
-        | ({"eps": {"conv_stem": 1e-5}} if eps == 1e-3 and padding == "half" else {}),
-    )
+    block = {"skip": skip, "se": se, **conv}
+    stages = [row(MBConv, c, n, s, expand=t, kernel=k, **block) for t, k, s, c, n in B0]
+    made = scaled(_spec(stages, 32, conv, head, size, dropout), width, depth)
+    stem = {"eps": {"conv_stem": 1e-5}} if eps == 1e-3 and padding == "half" else {}
+    return replace(made, facts=facts("1905.11946") | stem)
 
 
 def v2(
@@ -74,21 +77,13 @@ def v2(
     head: str = "gap", eps: float = 1e-3, padding: str = "half",
 ) -> Spec:  # fmt: skip
     """Table 4: the first three stages fused and without squeeze."""
-    one_of("padding", padding, ("half", "tensorflow"))
     conv: dict[str, Any] = {"act": act, "norm": norm, "eps": eps, "padding": padding}
-    block = {"skip": one_of("skip", skip, ("add", "none")), **conv}
     stages = [
-        row(MBConv, c, n, s, expand=t, fused=i < 3, se=0 if i < 3 else se, **block)
+        row(MBConv, c, n, s, expand=t, fused=i < 3, se=0 if i < 3 else se, skip=skip, **conv)
         for i, (t, s, c, n) in enumerate(V2[letter])
     ]
-    size, dropout = V2_SIZE[letter]
-    return Spec(
-        stem=(row(ConvNorm, V2[letter][0][2], stride=2, kernel=3, **conv),),
-        stages=tuple(stages),
-        head=(row(ConvNorm, 1280, **conv), classifier(head, 1000, dropout=dropout)),
-        size=size,
-        facts=facts("2104.00298"),
-    )
+    made = _spec(stages, V2[letter][0][2], conv, head, *V2_SIZE[letter])
+    return replace(made, facts=facts("2104.00298"))
 
 
 TENSORFLOW: dict[str, Any] = {"padding": "tensorflow", "eps": 1e-3}

@@ -14,7 +14,7 @@ from typing import Any
 from torch import nn
 
 from hubel.blocks import ConvNorm, Mixed, Pool, activation
-from hubel.networks.spec import Spec, classifier, facts, one_of, row
+from hubel.networks.spec import Spec, classifier, facts, row
 
 # Table 1: channels of the 1x1, of the 3x3 and its reduction, of the 5x5 and its reduction, of the
 # pool.
@@ -62,7 +62,6 @@ def googlenet(
     pool: str = "max", head: str = "gap", aux: bool = True,
 ) -> Spec:  # fmt: skip
     """Table 1, row by row; pooling between the groups 3, 4 and 5."""
-    one_of("reduce", reduce, ("1x1", "none"))
     conv: dict[str, Any] = {"norm": norm, "act": act, "eps": 1e-3}
     pooling = partial(row, Pool, stride=2, kind=pool, ceil=True)
     stages = []

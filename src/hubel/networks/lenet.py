@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hubel.blocks import ConvNorm, Pool, activation
+from hubel.blocks import ConvNorm, Once, Pool, activation
 from hubel.networks.spec import Spec, facts, one_of, row
 
 # Table I: the S2 maps that each C3 map sees.
@@ -45,7 +45,7 @@ GLYPHS = """
 CELLS = 84
 
 
-class Subsample(nn.Module):
+class Subsample(Once, nn.Module):
     """y_c = act(w_c * (sum over 2x2 of x_c) + b_c): two trainable numbers a map. Layer S2."""
 
     def __init__(self, c_in: int, c_out: int = 0, stride: int = 2, *, act: str):
@@ -64,7 +64,7 @@ class Subsample(nn.Module):
         return 0
 
 
-class TableConv(nn.Module):
+class TableConv(Once, nn.Module):
     """y_i = act(sum over j in TABLE_i of w_ij * x_j + b_i), 5x5: C3, each map sees some only."""
 
     def __init__(self, c_in: int, c_out: int, stride: int = 1, *, act: str):

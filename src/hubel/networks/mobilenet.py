@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from hubel.blocks import Classifier, ConvNorm, MBConv, SeparableConv
-from hubel.networks.spec import Spec, classifier, facts, one_of, rounded, row
+from hubel.networks.spec import Spec, classifier, facts, rounded, row
 
 
 def v1(
@@ -58,39 +58,35 @@ def v2(
 
     `kernel` and `se` take the place of the table's where they are given.
     """
-    one_of("skip", skip, ("add", "none"))
     both: dict[str, Any] = {"act": act, "norm": norm}
-    stages = [
-        row(MBConv, rounded(c * width), n, s, expand=t, kernel=kernel or k, se=se or r,
-            skip=skip, **both)
-        for t, k, c, n, s, r in table
-    ]  # fmt: skip
+    block = {"skip": skip, **both}
     return Spec(
         stem=(row(ConvNorm, rounded(32 * width), stride=2, kernel=3, **both),),
-        stages=tuple(stages),
+        stages=tuple(
+            row(MBConv, rounded(c * width), n, s, expand=t, kernel=kernel or k, se=se or r, **block)
+            for t, k, c, n, s, r in table
+        ),
         head=(row(ConvNorm, last, **both), classifier(head, 1000, dropout=0.2)),
         facts=facts(paper),
     )
 
 
-# kernel, hidden, width, squeeze, activation, stride of version 3.
+# kernel, hidden, width, squeeze, activation (ReLU or hard swish), stride of version 3.
 # fmt: off
 LARGE = (
-    (3, 16, 16, 0, "relu", 1), (3, 64, 24, 0, "relu", 2), (3, 72, 24, 0, "relu", 1),
-    (5, 72, 40, 4, "relu", 2), (5, 120, 40, 4, "relu", 1), (5, 120, 40, 4, "relu", 1),
-    (3, 240, 80, 0, "hardswish", 2), (3, 200, 80, 0, "hardswish", 1),
-    (3, 184, 80, 0, "hardswish", 1), (3, 184, 80, 0, "hardswish", 1),
-    (3, 480, 112, 4, "hardswish", 1), (3, 672, 112, 4, "hardswish", 1),
-    (5, 672, 160, 4, "hardswish", 2), (5, 960, 160, 4, "hardswish", 1),
-    (5, 960, 160, 4, "hardswish", 1),
+    (3, 16, 16, 0, "RE", 1), (3, 64, 24, 0, "RE", 2), (3, 72, 24, 0, "RE", 1),
+    (5, 72, 40, 4, "RE", 2), (5, 120, 40, 4, "RE", 1), (5, 120, 40, 4, "RE", 1),
+    (3, 240, 80, 0, "HS", 2), (3, 200, 80, 0, "HS", 1), (3, 184, 80, 0, "HS", 1),
+    (3, 184, 80, 0, "HS", 1), (3, 480, 112, 4, "HS", 1), (3, 672, 112, 4, "HS", 1),
+    (5, 672, 160, 4, "HS", 2), (5, 960, 160, 4, "HS", 1), (5, 960, 160, 4, "HS", 1),
 )
 SMALL = (
-    (3, 16, 16, 4, "relu", 2), (3, 72, 24, 0, "relu", 2), (3, 88, 24, 0, "relu", 1),
-    (5, 96, 40, 4, "hardswish", 2), (5, 240, 40, 4, "hardswish", 1),
-    (5, 240, 40, 4, "hardswish", 1), (5, 120, 48, 4, "hardswish", 1),
-    (5, 144, 48, 4, "hardswish", 1), (5, 288, 96, 4, "hardswish", 2),
-    (5, 576, 96, 4, "hardswish", 1), (5, 576, 96, 4, "hardswish", 1),
+    (3, 16, 16, 4, "RE", 2), (3, 72, 24, 0, "RE", 2), (3, 88, 24, 0, "RE", 1),
+    (5, 96, 40, 4, "HS", 2), (5, 240, 40, 4, "HS", 1), (5, 240, 40, 4, "HS", 1),
+    (5, 120, 48, 4, "HS", 1), (5, 144, 48, 4, "HS", 1), (5, 288, 96, 4, "HS", 2),
+    (5, 576, 96, 4, "HS", 1), (5, 576, 96, 4, "HS", 1),
 )
+ACTS = {"RE": "relu", "HS": "hardswish"}
 # fmt: on
 
 
@@ -99,46 +95,39 @@ def v3(
     skip: str = "add", eps: float = 1e-3, padding: str = "half",
 ) -> Spec:  # fmt: skip
     """Tables 1 and 2: one row for every block; the squeeze is a fourth of its hidden channels."""
-    one_of("skip", skip, ("add", "none"))
-    one_of("padding", padding, ("half", "tensorflow"))
     both: dict[str, Any] = {"eps": eps, "padding": padding}
-    stages = [
-        row(MBConv, c, stride=s, hidden=e, kernel=k, se=se, act=act, reduced=rounded,
-            se_act="relu", gate="hardsigmoid", skip=skip, **both)
-        for k, e, c, se, act, s in table
-    ]  # fmt: skip
+    block = partial(row, MBConv, reduced=rounded, se_act="relu", gate="hardsigmoid", skip=skip)
     hard = {"act": "hardswish", **both}
     dense = row(Classifier, 1000, hidden=(last[1],), act="hardswish", dropout=0.2)
     return Spec(
         stem=(row(ConvNorm, 16, stride=2, kernel=3, **hard),),
-        stages=tuple(stages),
+        stages=tuple(
+            block(c, stride=s, hidden=e, kernel=k, se=se, act=ACTS[act], **both)
+            for k, e, c, se, act, s in table
+        ),
         head=(row(ConvNorm, last[0], **hard), dense),
         facts=facts("1905.02244"),
     )
 
 
-def _mnasnet(table: tuple[tuple[int, ...], ...], width: float) -> Callable[..., Spec]:
-    return partial(v2, table, width, 1280, "1807.11626", act="relu")
-
-
-def _mobilenet(width: float) -> Callable[..., Spec]:
-    return partial(v2, TABLE_2, width, rounded(1280 * max(1.0, width)), "1801.04381")
-
-
+MNAS: dict[str, Any] = {"last": 1280, "paper": "1807.11626", "act": "relu"}
 large, small = partial(v3, LARGE, (960, 1280)), partial(v3, SMALL, (576, 1024))
 tensorflow: dict[str, Any] = {"padding": "tensorflow", "eps": 1e-3}
 
 VARIANTS: dict[str, Callable[..., Spec]] = {
     **{f"mobilenetv1_{round(100 * w):03}": partial(v1, w) for w in (0.25, 0.5, 0.75, 1.0)},
-    "mobilenet_v2": _mobilenet(1.0),
-    **{f"mobilenetv2_{round(100 * w):03}": _mobilenet(w) for w in (0.5, 1.0, 1.4)},
+    "mobilenet_v2": partial(v2, TABLE_2, 1.0, 1280, "1801.04381"),
+    **{
+        f"mobilenetv2_{round(100 * w):03}": partial(v2, TABLE_2, w, last, "1801.04381")
+        for w, last in ((0.5, 1280), (1.0, 1280), (1.4, 1792))
+    },
     "mobilenet_v3_large": large,
     "mobilenet_v3_small": small,
     "mobilenetv3_large_100": partial(large, eps=1e-5),
     "mobilenetv3_small_100": partial(small, eps=1e-5),
     "tf_mobilenetv3_large_100": partial(large, **tensorflow),
     "tf_mobilenetv3_small_100": partial(small, **tensorflow),
-    **{f"mnasnet{w}".replace(".", "_"): _mnasnet(B1, w) for w in (0.5, 0.75, 1.0, 1.3)},
-    **{f"mnasnet_{round(100 * w):03}": _mnasnet(B1, w) for w in (0.5, 0.75, 1.0, 1.4)},
-    **{f"semnasnet_{round(100 * w):03}": _mnasnet(A1, w) for w in (0.5, 0.75, 1.0, 1.4)},
+    **{f"mnasnet{w}".replace(".", "_"): partial(v2, B1, w, **MNAS) for w in (0.5, 0.75, 1.0, 1.3)},
+    **{f"mnasnet_{round(100 * w):03}": partial(v2, B1, w, **MNAS) for w in (0.5, 0.75, 1.0, 1.4)},
+    **{f"semnasnet_{round(100 * w):03}": partial(v2, A1, w, **MNAS) for w in (0.5, 0.75, 1.0, 1.4)},
 }

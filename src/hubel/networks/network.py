@@ -93,18 +93,16 @@ class Network(nn.Module):
 
         Raises ValueError for a name that is neither.
         """
-        wanted = list(names)
-        known = [name for name, _ in self.named_modules() if _is_tap(name)]
-        for name in wanted:
-            if name not in known:
-                raise unknown("row or block", name, known)
-        found: dict[str, Tensor] = {}
+        wanted, found = list(names), dict[str, Tensor]()
         for name, part in (("stem", self.stem), ("stages", self.stages), ("head", self.head)):
             for i, stage in enumerate(part):
                 for j, block in enumerate(stage.children()):
                     x = found[f"{name}.{i}.{j}"] = block(x)
                 found[f"{name}.{i}"] = x
             found[name] = x
+        for name in wanted:
+            if name not in found:
+                raise unknown("row or block", name, found)
         return {name: found[name] for name in wanted}
 
     def outputs(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -188,8 +186,3 @@ class Network(nn.Module):
             middle = (low + high) // 2
             low, high = (low, middle) if self._takes(middle, middle) else (middle, high)
         return high
-
-
-def _is_tap(name: str) -> bool:
-    part, *rest = name.split(".")
-    return part in ("stem", "stages", "head") and len(rest) <= 2

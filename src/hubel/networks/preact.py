@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from hubel.blocks import Conv2d, ConvNorm, NormAct, Pool, PreConv, Sum
-from hubel.networks.spec import Spec, classifier, facts, one_of, row
+from hubel.blocks import Conv2d, ConvNorm, NormAct, PreConv, Sum
+from hubel.networks.spec import Spec, classifier, entry, facts, one_of, row
 
 PREACT, WIDE = "1603.05027", "1605.07146"
 
@@ -69,21 +69,16 @@ def preact(
     width: int = 16, act: str = "relu", norm: str = "batch", head: str = "gap", init: str = "he",
 ) -> Spec:  # fmt: skip
     """Three groups are the CIFAR form with a 3x3 stem, four the ImageNet form."""
-    one_of("skip", skip, ("add", "none"))
     both: dict[str, Any] = {"act": act, "norm": norm}
     block = partial(row, PreBlock, bottleneck=bottleneck, skip=skip, **both)
     cifar, wide = len(depths) == 3, 4 if bottleneck else 1
-    plain = partial(row, ConvNorm, norm="none", act="none", bias=False)
-    stem = [plain(width=16, kernel=3)]
-    if not cifar:
-        stem = [row(ConvNorm, 64, stride=2, kernel=7, **both)]
-        stem.append(row(Pool, stride=2, kernel=3, padding=1))
+    plain = row(ConvNorm, 16, kernel=3, norm="none", act="none", bias=False)
     stages = [
         block(width=width * wide * 2**i, depth=depth, stride=1 if i == 0 else 2)
         for i, depth in enumerate(depths)
     ]
     return Spec(
-        stem=tuple(stem),
+        stem=(plain,) if cifar else entry(64, 7, **both),
         stages=(*stages, row(NormAct, **both)),
         head=(classifier(head, 10 if cifar else 1000),),
         size=32 if cifar else 224,

@@ -16,7 +16,7 @@ from itertools import groupby
 from torch import nn
 
 from hubel.blocks import ConvNorm, Residual, SqueezeExcite, shortcut_of
-from hubel.networks.spec import Spec, classifier, facts, one_of, rounded, row
+from hubel.networks.spec import Spec, classifier, facts, rounded, row
 
 
 class Block(Residual):
@@ -41,7 +41,6 @@ def regnet(
     se: int = 0, act: str = "relu", norm: str = "batch", head: str = "gap",
 ) -> Spec:  # fmt: skip
     """Equations 2 to 4."""
-    one_of("skip", skip, ("add", "none"))
     steps = [round(math.log(1 + w_a * j / w_0) / math.log(w_m)) for j in range(depth)]
     widths = [round(w_0 * w_m**k / 8) * 8 for k in steps]
     stages = []

@@ -15,8 +15,8 @@ from typing import Any
 
 from torch import nn
 
-from hubel.blocks import EXPANSION, Basic, Bottleneck, ConvNorm, Pool, Residual
-from hubel.networks.spec import Spec, classifier, facts, one_of, row
+from hubel.blocks import EXPANSION, Basic, Bottleneck, ConvNorm, Residual
+from hubel.networks.spec import Spec, classifier, entry, facts, one_of, row
 
 RESNET, RESNEXT, WIDE, SE = "1512.03385", "1611.05431", "1605.07146", "1709.01507"
 
@@ -39,19 +39,14 @@ def imagenet(
     stride_on: str = "3x3", init: str = "he",
 ) -> Spec:  # fmt: skip
     """Table 1: planes 64, 128, 256, 512; a 3x3 has planes x width / 64 x groups channels."""
-    one_of("stride_on", stride_on, ("3x3", "1x1"))
     options = _options(skip, shortcut, se, kernel, act, norm)
     options |= {"base": width, "groups": groups, "stride_on": stride_on}
-    stages = [
-        row(block, 64 * 2**i * EXPANSION[block], depth, 1 if i == 0 else 2, **options)
-        for i, depth in enumerate(depths)
-    ]
     return Spec(
-        stem=(
-            row(ConvNorm, 64, stride=2, kernel=7, act=act, norm=norm),
-            row(Pool, stride=2, kind=pool, kernel=3, padding=1),
+        stem=entry(64, 7, pool, act=act, norm=norm),
+        stages=tuple(
+            row(block, 64 * 2**i * EXPANSION[block], depth, 1 if i == 0 else 2, **options)
+            for i, depth in enumerate(depths)
         ),
-        stages=tuple(stages),
         head=(classifier(head, 1000),),
         init=INITS[one_of("init", init, INITS)],
         facts=facts(paper),
@@ -75,12 +70,10 @@ def cifar(
 
 
 def _options(skip: str, shortcut: str, se: int, kernel: int, act: str, norm: str) -> dict[str, Any]:
-    one_of("skip", skip, ("add", "none"))
-    one_of("shortcut", shortcut, ("projection", "pad"))
     if kernel % 2 == 0:
         raise ValueError(f"kernel={kernel}: a residual block needs an odd kernel to keep its size")
-    shortcut = "none" if skip == "none" else shortcut
-    return {"shortcut": shortcut, "se": se, "kernel": kernel, "act": act, "norm": norm}
+    way = "none" if skip == "none" else shortcut
+    return {"shortcut": way, "se": se, "kernel": kernel, "act": act, "norm": norm}
 
 
 DEPTHS: dict[int, tuple[Any, tuple[int, ...]]] = {
@@ -91,6 +84,7 @@ DEPTHS: dict[int, tuple[Any, tuple[int, ...]]] = {
     152: (Bottleneck, (3, 8, 36, 3)),
 }
 CIFAR_DEPTHS = (20, 32, 44, 56, 110, 1202)
+NEXT = ((50, 32, 4), (101, 32, 4), (101, 32, 8), (101, 64, 4))
 
 
 def _of(depth: int, paper: str, **words: Any) -> Callable[..., Spec]:
@@ -103,14 +97,9 @@ VARIANTS: dict[str, Callable[..., Spec]] = {
     "resnet14": partial(cifar, 2, shortcut="projection"),
     **{f"resnet{depth}": partial(cifar, (depth - 2) // 6) for depth in CIFAR_DEPTHS},
     **{f"plain{n}": partial(cifar, (n - 2) // 6, skip="none") for n in CIFAR_DEPTHS[:-1]},
-    "resnext50_32x4d": _of(50, RESNEXT, groups=32, width=4),
-    "resnext101_32x4d": _of(101, RESNEXT, groups=32, width=4),
-    "resnext101_32x8d": _of(101, RESNEXT, groups=32, width=8),
-    "resnext101_64x4d": _of(101, RESNEXT, groups=64, width=4),
+    **{f"resnext{n}_{g}x{w}d": _of(n, RESNEXT, groups=g, width=w) for n, g, w in NEXT},
     "wide_resnet50_2": _of(50, WIDE, width=128),
     "wide_resnet101_2": _of(101, WIDE, width=128),
     **{f"seresnet{depth}": _of(depth, SE, se=16) for depth in (50, 101, 152)},
-    "seresnext50_32x4d": _of(50, SE, groups=32, width=4, se=16),
-    "seresnext101_32x4d": _of(101, SE, groups=32, width=4, se=16),
-    "seresnext101_32x8d": _of(101, SE, groups=32, width=8, se=16),
+    **{f"seresnext{n}_{g}x{w}d": _of(n, SE, groups=g, width=w, se=16) for n, g, w in NEXT[:3]},
 }

@@ -25,8 +25,7 @@ def senet(
     both: dict[str, Any] = {"act": act, "norm": norm}
     options = {"se": se, "groups": groups, "base": width, "stride_on": stride_on, **both}
     stem = [row(ConvNorm, 64, stride=2, kernel=7, **both)]
-    if block is Basic:
-        options["act_first"] = True
+    options |= {"act_first": True} if block is Basic else {}
     if deep:
         options |= {"reduce": 2, "project": 3}
         three = partial(row, ConvNorm, kernel=3, **both)
@@ -42,16 +41,14 @@ def senet(
     )
 
 
-D50, D101, D152 = (3, 4, 6, 3), (3, 4, 23, 3), (3, 8, 36, 3)
+DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 grouped: dict[str, Any] = {"groups": 32, "width": 4, "stride_on": "3x3"}
 
 VARIANTS: dict[str, Callable[..., Spec]] = {
     "legacy_seresnet18": partial(senet, Basic, (2, 2, 2, 2)),
     "legacy_seresnet34": partial(senet, Basic, (3, 4, 6, 3)),
-    "legacy_seresnet50": partial(senet, Bottleneck, D50),
-    "legacy_seresnet101": partial(senet, Bottleneck, D101),
-    "legacy_seresnet152": partial(senet, Bottleneck, D152),
-    "legacy_seresnext50_32x4d": partial(senet, Bottleneck, D50, **grouped),
-    "legacy_seresnext101_32x4d": partial(senet, Bottleneck, D101, **grouped),
-    "legacy_senet154": partial(senet, Bottleneck, D152, True, groups=64, width=4, stride_on="3x3"),
+    **{f"legacy_seresnet{n}": partial(senet, Bottleneck, d) for n, d in DEPTHS.items()},
+    "legacy_seresnext50_32x4d": partial(senet, Bottleneck, DEPTHS[50], **grouped),
+    "legacy_seresnext101_32x4d": partial(senet, Bottleneck, DEPTHS[101], **grouped),
+    "legacy_senet154": partial(senet, Bottleneck, DEPTHS[152], True, **{**grouped, "groups": 64}),
 }

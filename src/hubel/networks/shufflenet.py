@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hubel.blocks import ConvNorm, Pool, Sum, activation
-from hubel.networks.spec import Spec, classifier, facts, row
+from hubel.networks.spec import Spec, classifier, entry, facts, row
 from hubel.ops.shuffle import channel_shuffle
 
 
@@ -28,12 +29,12 @@ class ShuffleUnit(Sum):
         act: str = "relu", norm: str = "batch",
     ):  # fmt: skip
         super().__init__()
-        inner, width = c_out // 4, c_out - c_in if stride > 1 else c_out
+        inner, width = c_out // 4 // groups * groups, c_out - c_in if stride > 1 else c_out
         self.groups = groups
         self.reduce = ConvNorm(c_in, inner, groups=entry, act=act, norm=norm)
         self.body = nn.Sequential(
             ConvNorm(inner, inner, kernel, stride, groups=inner, act="none", norm=norm),
-            ConvNorm(inner, width, groups=groups, act="none", norm=norm),
+            ConvNorm(inner, width, groups=math.gcd(groups, width), act="none", norm=norm),
         )
         mean = Pool(c_in, stride=stride, kind="avg", kernel=3, padding=1)
         self.way = mean if stride > 1 else None
@@ -98,10 +99,7 @@ def v1(
         stages.append(unit(depth=1, stride=2, entry=1 if i == 0 else groups))
         stages.append(unit(depth=depth - 1, entry=groups))
     return Spec(
-        stem=(
-            row(ConvNorm, 24, stride=2, kernel=3, **both),
-            row(Pool, stride=2, kernel=3, padding=1),
-        ),
+        stem=entry(24, 3, **both),
         stages=tuple(stages),
         head=(classifier(head, 1000),),
         facts=facts("1707.01083"),
@@ -115,10 +113,7 @@ def v2(
     """Table 5: 4, 8 and 4 units, then a 1x1."""
     both: dict[str, Any] = {"act": act, "norm": norm}
     return Spec(
-        stem=(
-            row(ConvNorm, 24, stride=2, kernel=3, **both),
-            row(Pool, stride=2, kernel=3, padding=1),
-        ),
+        stem=entry(24, 3, **both),
         stages=tuple(
             row(ShuffleUnit2, width, depth, 2, kernel=kernel, **both)
             for width, depth in zip(widths, (4, 8, 4))

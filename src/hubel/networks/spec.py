@@ -7,13 +7,12 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from hubel.blocks import Classifier
+from hubel.blocks import Classifier, ConvNorm, Pool
 from hubel.runtime.names import unknown
 
 
@@ -47,7 +46,7 @@ class Spec:
     `size` is the side of the paper's picture in pixels; `init` draws the weights of a built network
     where its layers' own initialization is not the paper's; `aux` hangs training-time heads behind
     rows ("stages.4"); `facts` are the paper's statements (paper, year, ...). `rule` and `words` say
-    how the table was made, so that `swap` can make it again.
+    how the table was made, so that `swap` can make it again; `up` that scaling rounds depths up.
     """
 
     stem: tuple[Stage, ...]
@@ -55,6 +54,7 @@ class Spec:
     head: tuple[Stage, ...]
     size: int = 224
     channels: int = 3
+    up: bool = False
     init: Callable[[nn.Module], None] | None = None
     aux: Mapping[str, Stage] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Spec:
         if self.rule is None:
             raise ValueError(f"{self.name or 'this table'} was made by no rule, so no word applies")
         made = make(self.name, self.rule, {**self.words, **words})
-        return made.given(classes=self.classes, channels=self.channels)
+        return replace(made, size=self.size).given(classes=self.classes, channels=self.channels)
 
     def dilate(self, step: int) -> Spec:
         """The table with cells at most `step` (8 or 16) pixels apart: `ops.dilation`.
@@ -102,25 +102,12 @@ class Spec:
         return replace(self, words={**self.words, "dilate": step})
 
     def scale(self, width: float = 1.0, depth: float = 1.0, size: int | None = None) -> Spec:
-        """Every width times `width`, to a multiple of 8, every stage's depth times `depth`, up.
-
-        Compound scaling: Tan, Le 2019, arXiv 1905.11946, equation 3. Raises ValueError where blocks
-        have widths of their own that no factor reaches.
+        """Every width and depth times a factor, for pictures of `size` pixels: the words `widen`
+        and `deepen`. A scaled table scales on.
         """
-        fixed = {"branches", "widths", "hidden", "inner", "growth"}
-        for stage in (*self.stem, *self.stages, *self.head[:-1]):
-            if own := fixed & stage.options.keys():
-                raise ValueError(f"{self.name} cannot be scaled: its {min(own)} are fixed numbers")
-
-        def scaled(stages: tuple[Stage, ...], d: float) -> tuple[Stage, ...]:
-            return tuple(
-                replace(s, width=s.width and rounded(s.width * width), depth=math.ceil(s.depth * d))
-                for s in stages
-            )
-
-        head = (*scaled(self.head[:-1], 1), self.head[-1])
-        stem, stages = scaled(self.stem, 1), scaled(self.stages, depth)
-        return replace(self, stem=stem, stages=stages, head=head, size=size or self.size, rule=None)
+        factors = {"widen": width, "deepen": depth}
+        made = self.swap(**{w: self.words.get(w, 1.0) * f for w, f in factors.items()})
+        return replace(made, size=size or self.size)
 
     def __str__(self) -> str:
         """The paper's table: rows with block, output, depth, stride and options."""
@@ -129,7 +116,69 @@ class Spec:
         return table(self)
 
 
-EVERYWHERE: dict[str, Any] = {"dilate": 0, "drop": 0.0}  # words that no rule has to know
+def wider(stage: Stage, times: float) -> Stage:
+    """The row with its widths, and those inside its blocks, times a factor: to a multiple of 8 or
+    of the smaller power of two that they are a multiple of, and of `groups` where they are.
+    """
+    groups = stage.options.get("groups", 1)
+
+    def scaled(x: Any, paired: bool = False) -> Any:
+        if isinstance(x, int):
+            unit = math.gcd(8, x)
+            return x and rounded(x * times, unit if x % groups else -(-unit // groups) * groups)
+        if paired and isinstance(x[0], int):
+            return scaled(x[0]), x[1]  # of a branch: width and kernel
+        return x if isinstance(x, str) else tuple(scaled(y, paired) for y in x)
+
+    own = {word: scaled(x, word == "branches") for word, x in stage.options.items() if word in OWN}
+    return replace(stage, width=scaled(stage.width), options={**stage.options, **own})
+
+
+def deeper(stages: tuple[Stage, ...], times: float, up: bool) -> tuple[Stage, ...]:
+    """The rows with so many times the blocks: each rounded `up`, or so that their sum is right.
+
+    Rows of one block and width that follow each other are one, of which the last grows. What stands
+    once stays as it is, and so do rows without padding; ValueError where there are no others.
+    """
+    places = [
+        i for i, stage in enumerate(stages)
+        if not getattr(stage.block, "once", False) and stage.options.get("padding") != 0
+    ]  # fmt: skip
+    if not places:
+        raise ValueError(f"deepen={times}: every row of this network stands once")
+    made, blocks, rest = list(stages), 0, 0.0
+    for i in places:
+        blocks += stages[i].depth
+        following = [(after.block, after.width, after.stride) for after in stages[i + 1 : i + 2]]
+        if following == [(stages[i].block, stages[i].width, 1)]:
+            continue
+        wanted = blocks * times + rest
+        more = (math.ceil(wanted) if up else round(wanted)) - blocks
+        made[i] = replace(stages[i], depth=max(1, stages[i].depth + more))
+        blocks, rest = 0, 0.0 if up else wanted - blocks - more
+    return tuple(made)
+
+
+def scaled(spec: Spec, width: float, depth: float) -> Spec:
+    """Every width and depth times a factor: Tan, Le 2019, arXiv 1905.11946, equation 3."""
+    if width != 1:
+        parts = spec.stem, spec.stages, spec.head
+        stem, stages, head = (tuple(wider(row, width) for row in rows) for rows in parts)
+        spec = replace(spec, stem=stem, stages=stages, head=head).given(classes=spec.classes)
+    return spec if depth == 1 else replace(spec, stages=deeper(spec.stages, depth, spec.up))
+
+
+OWN = ("branches", "growth", "hidden", "inner", "widths")  # options that are widths
+EVERYWHERE: dict[str, Any] = {
+    "dilate": 0,
+    "drop": 0.0,
+    "widen": 1.0,
+    "deepen": 1.0,
+}  # no rule has to know
+CHOICES = {  # of words that mean the same in every family that has them
+    "skip": ("add", "none"), "padding": ("half", "tensorflow"), "reduce": ("1x1", "none"),
+    "shortcut": ("projection", "pad"), "stride_on": ("3x3", "1x1"),
+}  # fmt: skip
 
 
 def words_of(rule: Callable[..., Spec]) -> dict[str, Any]:
@@ -145,32 +194,38 @@ def make(name: str, rule: Callable[..., Spec], words: Mapping[str, Any]) -> Spec
         if word not in known:
             nearest = str(unknown(f"word for {name}", word, known)).partition("; known")[0]
             raise ValueError(f"{nearest}; it takes {', '.join(known)}")
-        if type(value) is not type(known[word]):
+        kinds = type(value), type(known[word])
+        if kinds[0] is not kinds[1] and kinds != (int, float):
             raise ValueError(f"{word}={value!r}: {name} takes such as {word}={known[word]!r}")
         if type(value) is int and value < 0:
             raise ValueError(f"{word}={value}: a number below 0 makes no sense")
+        if word in ("widen", "deepen") and not 0 < value < math.inf:
+            raise ValueError(f"{word}={value}: a factor is greater than 0, such as 1.2")
+        if word in CHOICES:
+            one_of(word, value, CHOICES[word])
     spec = rule(**{word: value for word, value in words.items() if word not in EVERYWHERE})
+    spec = scaled(spec, words.get("widen", 1.0), words.get("deepen", 1.0))
     spec = replace(spec, name=name, rule=rule, words=dict(words))
     return spec.dilate(words["dilate"]) if words.get("dilate") else spec
 
 
 def facts(key: str) -> dict[str, Any]:
     """Title, authors, year and arXiv number of a paper, by its key in papers.csv."""
-    return dict(_papers()[key])
-
-
-@cache
-def _papers() -> dict[str, dict[str, Any]]:
     with Path(__file__).with_name("papers.csv").open(encoding="utf-8", newline="") as file:
-        return {
-            line.pop("key"): line | {"year": int(line["year"])} for line in csv.DictReader(file)
-        }
+        paper = next(line for line in csv.DictReader(file) if line.pop("key") == key)
+    return paper | {"year": int(paper["year"])}
 
 
 def rounded(width: float, divisor: int = 8) -> int:
     """The nearest multiple of the divisor not more than 10 % below: MobileNet's rounding."""
     near = max(divisor, int(width + divisor / 2) // divisor * divisor)
     return near if near >= 0.9 * width else near + divisor
+
+
+def entry(width: int, kernel: int, pool: str = "max", **conv: Any) -> tuple[Stage, Stage]:
+    """A stem of two rows of stride 2: a convolution, and a pooling over 3x3."""
+    first = row(ConvNorm, width, stride=2, kernel=kernel, **conv)
+    return first, row(Pool, stride=2, kind=pool, kernel=3, padding=1)
 
 
 def one_of(word: str, value: str, allowed: Iterable[str]) -> str:

@@ -50,10 +50,9 @@ def squeezenet(
         if i in pools:
             stages.append(pooling)
         stages.append(row(Fire, width, kernel=kernel, act=act))
-    width, size = stem
     return Spec(
         stem=(
-            row(ConvNorm, width, stride=2, kernel=size, padding=0, norm="none", act=act),
+            row(ConvNorm, stem[0], stride=2, kernel=stem[1], padding=0, norm="none", act=act),
             pooling,
         ),
         stages=tuple(stages),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -60,15 +61,10 @@ def rows(spec: Spec, account: Account) -> str:
 
 def shared(stages: Sequence[Stage]) -> dict[str, Any]:
     """The options that several rows have, all of them with the same value."""
-    values: dict[str, list[Any]] = {}
-    for stage in stages:
-        for word, value in stage.options.items():
-            values.setdefault(word, []).append(value)
-    return {
-        word: found[0]
-        for word, found in values.items()
-        if len(found) > 1 and all(value == found[0] for value in found)
-    }
+    given = [option for stage in stages for option in stage.options.items()]
+    count = Counter(word for word, _ in given)
+    differ = {w for w, x in given if any(w == word and x != value for word, value in given)}
+    return {w: x for w, x in given if count[w] > 1 and w not in differ}
 
 
 def _options(options: Mapping[str, Any], without: Iterable[str] = ()) -> str:

@@ -49,12 +49,10 @@ class Flow(Residual):
             body.append(Pool(c, stride=stride, kernel=3, padding=1))
         around: nn.Module | None = nn.Identity() if skip else None
         if skip and (c_in != c or stride > 1):
-            around = ConvNorm(c_in, c, 1, stride, act="none", norm=norm, eps=EPS[aligned])
+            eps = 1e-3 if aligned else 1e-5
+            around = ConvNorm(c_in, c, 1, stride, act="none", norm=norm, eps=eps)
         super().__init__(body, around, first="shortcut")
         self.c_out = c
-
-
-EPS = {False: 1e-5, True: 1e-3}
 
 
 def xception(*, act: str = "relu", norm: str = "batch", head: str = "gap") -> Spec:

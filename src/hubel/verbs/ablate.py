@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hubel.networks import Spec, specification
+from hubel.networks import specification
 from hubel.training.progress import watcher
 from hubel.training.recipe import Recipe
-from hubel.training.run import Run
-from hubel.verbs.choose import choose
 from hubel.verbs.compare import Compared, compare
 from hubel.verbs.gather import opened
 from hubel.verbs.show import titled
-from hubel.verbs.train import train
+from hubel.verbs.trials import same_table, trained
 
 
 def ablate(
@@ -42,7 +40,7 @@ def ablate(
         raise ValueError("nothing to change; give at least one swap, such as skip=none")
     words = dict(words or {})
     forms = [words, *({**words, **swap} for swap in swaps)]
-    tables = [_table(specification(network, **form)) for form in forms]
+    tables = [same_table(specification(network, **form)) for form in forms]
     for table, swap in zip(tables[1:], swaps):
         if table == tables[0]:
             raise ValueError(
@@ -57,32 +55,8 @@ def ablate(
         for form in forms:
             name = f"{titled(network, form)}-{Path(data).name}-{seed}".replace(" ", "-")
             given = {"network": network, "recipe": recipe, "words": form, "seed": seed, **changes}
-            run = _trained(data, name.replace("=", "-"), Path(runs), progress, given)
+            run = trained(data, name.replace("=", "-"), given, Path(runs), progress)
             top1 = run.scores["val_top1"]
             watching.say(f"{titled(network, form)}, seed {seed}: {top1:.2%} in {run.path}")
             found.append(run)
     return compare(found, against=0)
-
-
-def _table(spec: Spec) -> tuple[object, ...]:
-    return (spec.stem, spec.stages, spec.head, spec.aux, spec.init, spec.size)
-
-
-def _trained(data: str | Path, name: str, runs: Path, progress: str, given: dict[str, Any]) -> Run:
-    """The finished run of that name, begun, gone on with or as it is.
-
-    What was asked for is kept beside the runs, since a run decides what was left open.
-    """
-    changes, asked = dict(given), runs / "asked" / f"{name}.yaml"
-    words = {word: changes.pop(word) for word in ("network", "recipe", "words")}
-    wanted = choose(data, **words, download=False, changes=changes)
-    path = runs / "classify" / name
-    if not asked.exists():
-        wanted.save(asked)
-    elif Recipe.load(asked) != wanted:
-        raise ValueError(
-            f"{path} holds another training ({asked} differs); give another --runs folder"
-        )
-    if path.exists():
-        return train(resume=path, runs=runs, progress=progress)
-    return train(data, recipe=wanted, name=name, runs=runs, progress=progress)

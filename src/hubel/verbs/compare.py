@@ -65,7 +65,7 @@ def compare(runs: Sequence[str | Path | Run], *, against: int | None = None) -> 
     """
     opened = [run if isinstance(run, Run) else Run.open(run) for run in runs]
     bundles = [_bundle(run) for run in opened]
-    outcomes = _aligned(opened, bundles)
+    outcomes = aligned(opened, bundles)
     groups: dict[str, list[int]] = {}
     for i, run in enumerate(opened):
         groups.setdefault(repr(_way(run.recipe).to_dict()), []).append(i)
@@ -79,14 +79,14 @@ def compare(runs: Sequence[str | Path | Run], *, against: int | None = None) -> 
     entries = [
         Entry(name, np.stack([outcomes[i] for i in places])) for name, places in zip(names, members)
     ]
-    latencies = _latencies([bundles[places[0]] for places in members])
+    timed = latencies([bundles[places[0]] for places in members])
     costs = [
         Cost(
             *_account(bundles[places[0]]),
             latency,
             statistics.mean(opened[i].results[-1]["seconds"] for i in places),
         )
-        for places, latency in zip(members, latencies)
+        for places, latency in zip(members, timed)
     ]
     base = None
     if against is not None:
@@ -106,7 +106,7 @@ def _bundle(run: Run) -> Bundle:
     return Bundle.open(run.path)
 
 
-def _aligned(runs: Sequence[Run], bundles: Sequence[Bundle]) -> list[np.ndarray]:
+def aligned(runs: Sequence[Run], bundles: Sequence[Bundle]) -> list[np.ndarray]:
     """(N,) for each run: which pictures it answered right, in the order of the names."""
     right, first = [], None
     for run, bundle in zip(runs, bundles):
@@ -168,7 +168,7 @@ def _account(bundle: Bundle) -> tuple[float, float]:
     return float(found.params), float(found.macs)
 
 
-def _latencies(bundles: Sequence[Bundle]) -> list[float]:
+def latencies(bundles: Sequence[Bundle]) -> list[float]:
     """Milliseconds for one picture, median of rounds in which each network has its turn."""
     timed = [(Predictor(bundle), bundle.preprocess.input_size) for bundle in bundles]
     pictures = [np.full((1, height, width, 3), 128, np.uint8) for _, (height, width) in timed]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,11 @@ def _course(text: str, data: Any, changes: dict[str, Any]) -> Course:
     def measure() -> None:
         if state.step in when:
             layers = flow(state.model, lambda model: task.objective(model, x, y))
-            short = tuple(Flow(**{**asdict(f), "layer": _short(f.layer)}) for f in layers)
-            moments.append((state.step, short))
+            named = [replace(f, layer=f.layer.removeprefix("network.")) for f in layers]
+            # Auxiliary heads have their say in the gradients; with and without them the layers of
+            # the way to the logits are the same.
+            way = tuple(f for f in named if not f.layer.startswith("aux."))
+            moments.append((state.step, way))
 
     measure()
     while state.step < total:
@@ -86,7 +89,3 @@ def _course(text: str, data: Any, changes: dict[str, Any]) -> Course:
             if state.step == total:
                 break
     return Course(text, tuple(losses), tuple(moments))
-
-
-def _short(layer: str) -> str:
-    return layer.removeprefix("network.")
