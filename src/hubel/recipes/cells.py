@@ -26,6 +26,6 @@ RECIPE = Recipe(
     schedule={"name": "cosine", "warmup": 0.05},
     average=0.995,
     clip=10.0,
-    tune=True,
+    precision="bf16",
     validate=10,
 )  # fmt: skip

@@ -19,13 +19,12 @@ RECIPE = Recipe(
         size=(320, 320), fit="pad", fill=114, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
     ),
     augment=(Mirror(), Place(scale=(0.7, 1.4)), Brightness(0.2), Contrast(0.2)),
-    epochs=12,
+    epochs=8,
     batch=8,
     optimizer={"name": "adamw", "lr": 2e-3},
     decay=0.05,
     schedule={"name": "cosine", "warmup": 0.05},
     average=0.99,
     clip=10.0,
-    tune=True,
     validate=4,
 )
