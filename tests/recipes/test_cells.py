@@ -16,12 +16,13 @@ from hubel.verbs.gather import gather
 def test_it_steps_on_the_cells_it_is_for(data):
     scenes = open_scenes(data / "bccd")
     assert (len(scenes.train), len(scenes.val)) == (205, 87)
-    recipe = recipes.load("cells").replace(pictures=8, steps=4, threads=1, tune=False)
+    recipe = recipes.load("cells").replace(pictures=8, steps=4, threads=1)
     found = gather(recipe, scenes, None, False)
     assert found.classes == ("Platelets", "RBC", "WBC")
     torch.manual_seed(0)
     task = Detect(found.classes, recipe.seen, head=recipe.head)
-    made = Trainer(recipe, task, create(recipe.network, **recipe.words), found.train, found.val)
+    network = task.around(create(recipe.network, **recipe.words))
+    made = Trainer(recipe, task, network, found.train, found.val)
     state, losses = made.state(made.model), []
     for epoch in range(4):
         (batch,) = made.loader.epoch(epoch)
