@@ -31,6 +31,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         ", ".join(classes),
         "## Scores",
         _table(facts["scores"]) if facts["scores"] else "None were recorded.",
+        *(_int8(facts["int8"]) if facts.get("int8") else ()),
         "## Data",
         _table(facts["data"]) if facts["data"] else "Nothing was recorded.",
         "## Training",
@@ -55,6 +56,16 @@ def model_card(facts: Mapping[str, Any]) -> str:
         "checks that this machine gives the outputs this model was written with.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _int8(engines: Mapping[str, Any]) -> tuple[str, str]:
+    """What the forms in int8 lost."""
+    rows = {
+        f"{engine}-int8": f"{each['metric']} {each['int8']:.2%}, in float32 {each['float32']:.2%}, "
+        f"on {each['pictures']:,} pictures"
+        for engine, each in engines.items()
+    }
+    return "## In int8", _table(rows)
 
 
 def _silence(thresholds: Mapping[str, Any]) -> str:
