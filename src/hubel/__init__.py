@@ -28,6 +28,7 @@ PUBLIC = {
     "calibrate": "hubel.verbs.calibrate",
     "explain": "hubel.verbs.explain",
     "export": "hubel.verbs.export",
+    "quantize": "hubel.verbs.quantize",
     "bench": "hubel.verbs.bench",
     "gradients": "hubel.verbs.gradients",
     "invariance": "hubel.verbs.invariance",
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from hubel.verbs.invariance import invariance as invariance
     from hubel.verbs.layer import layer as layer
     from hubel.verbs.predict import predict as predict
+    from hubel.verbs.quantize import quantize as quantize
     from hubel.verbs.scale import scale as scale
     from hubel.verbs.serve import serve as serve
     from hubel.verbs.show import show as show

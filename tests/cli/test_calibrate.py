@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hubel.export import bundle as written
-from hubel.export.bundle import recalibrate
+from hubel.export.change import recalibrate
 from hubel.runtime.decode.classify import softmax
 from hubel.runtime.golden import replay
 from hubel.runtime.predictor import load

@@ -18,3 +18,17 @@ def test_an_unknown_target(hubel, bundle):
     said = hubel("export", bundle, "--to", "tflite")
     assert said.code == 2
     assert "known: onnx, openvino, timm, torch-export" in said.err
+
+
+def test_int8_and_a_target_are_two_things(hubel, bundle):
+    for words in ((), ("--to", "onnx", "--int8")):
+        said = hubel("export", bundle, *words)
+        assert said.code == 2
+        assert "choose one" in said.err
+    said = hubel("export", bundle, "--to", "onnx", "--max-drop", 1)
+    assert "--max-drop belongs to --int8" in said.err
+    said = hubel("export", bundle, "--int8", "--out", "x")
+    assert "--out belongs to --to" in said.err
+    said = hubel("export", bundle, "--int8")
+    assert said.code == 2
+    assert "name the data: --data DATA" in said.err

@@ -29,6 +29,9 @@ def bench(
     save: Annotated[
         bool, typer.Option("--save", help="Let predict take the fastest for this bundle.")
     ] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Let int8 win too, where the bundle has it.")
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with the plots.")
     ] = None,
@@ -41,7 +44,7 @@ def bench(
 
     found = verb(
         what, batch=batch or (1, 16), rounds=rounds, engines=engine or (), threads=engine_threads,
-        save=save, say=_say if sys.stderr.isatty() else lambda text: None,
+        save=save, int8=int8, say=_say if sys.stderr.isatty() else lambda text: None,
     )  # fmt: skip
     if sys.stderr.isatty():
         _say("")

@@ -35,7 +35,10 @@ def predict(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 32,
     engine: Annotated[
-        str, typer.Option(help="onnxruntime, openvino or the fastest that bench --save found.")
+        str,
+        typer.Option(
+            help="onnxruntime, openvino, either with -int8, or the fastest that bench --save found."
+        ),
     ] = "fastest",
     engine_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine; one per processor by default.")

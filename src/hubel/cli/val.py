@@ -32,7 +32,9 @@ def val(
     ] = "plain",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at a time.")] = 32,
-    engine: Annotated[str, typer.Option(help="onnxruntime or openvino.")] = "onnxruntime",
+    engine: Annotated[
+        str, typer.Option(help="onnxruntime or openvino, or either with -int8.")
+    ] = "onnxruntime",
     engine_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine; one per processor by default.")
     ] = None,

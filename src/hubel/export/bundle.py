@@ -36,6 +36,7 @@ from hubel.runtime.bundle import (
     Bundle,
 )
 from hubel.runtime.decode.catalogue import DECODERS
+from hubel.runtime.engines import DEFAULT
 from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.golden import fingerprint, replay
 from hubel.runtime.predictor import load
@@ -104,51 +105,18 @@ def write_bundle(
             "training": dict(training or {}),
             "scores": dict(scores or {}),
         }
-        _write_json(part / FACTS, facts)
+        write_json(part / FACTS, facts)
         (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
         _write_golden(part, deployed, preprocess, facts, golden)
         _write_weights(part / WEIGHTS, deployed.network)
         write_onnx(part / MODEL, deployed, preprocess, classes, task)
-        _write_sums(part)
-        _prove(part)
+        write_sums(part)
+        prove(part)
         put(part, folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
     return folder
-
-
-def recalibrate(
-    folder: str | os.PathLike[str],
-    calibration: Mapping[str, Any],
-    thresholds: Mapping[str, Any],
-) -> Path:
-    """Give a bundle another temperature and threshold, and nothing else; proved before it is put in
-    place.
-    """
-    bundle = Bundle.open(Path(folder))
-    part = Path(tempfile.mkdtemp(prefix=f".{bundle.folder.name}-", dir=bundle.folder.parent))
-    try:
-        part.chmod(0o755)
-        for name in sorted(bundle.files):
-            (part / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(bundle.folder / name, part / name)
-        changes = {"calibration": dict(calibration), "thresholds": dict(thresholds)}
-        facts = {**bundle.facts, **changes}
-        _write_json(part / FACTS, facts)
-        (part / CARD).write_text(model_card(facts), encoding="utf-8", newline="\n")
-        golden = json.loads((part / GOLDEN).read_text(encoding="utf-8"))
-        for row in golden["pictures"]:
-            p = _probabilities(np.array(row["logits"]), facts)
-            row["probabilities"] = p.tolist()
-        _write_json(part / GOLDEN, golden)
-        _write_sums(part)
-        _prove(part)
-        put(part, bundle.folder)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
-    return bundle.folder
 
 
 def load_module(
@@ -202,7 +170,8 @@ def _task(bundle: Bundle) -> Task:
     return TASKS[bundle.task](bundle.classes, bundle.preprocess, head=head)
 
 
-def _probabilities(logits: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
+def probabilities(logits: np.ndarray, facts: Mapping[str, Any]) -> np.ndarray:
+    """Of logits (N, classes), with the temperature that bundle.json says."""
     decode = DECODERS[facts["task"]].probabilities
     assert decode is not None
     return decode(logits, float(facts["calibration"]["temperature"]))
@@ -257,7 +226,7 @@ def _write_golden(
         arrays = {name: output.numpy() for name, output in zip(names, several, strict=True)}
         np.savez_compressed(part / OUTPUTS, **arrays)
         limits = {n: TOLERANCE * max(1.0, float(np.abs(a).max())) for n, a in arrays.items()}
-        _write_json(part / GOLDEN, {"tolerance": {"float32": limits}, "pictures": rows})
+        write_json(part / GOLDEN, {"tolerance": {"float32": limits}, "pictures": rows})
         return
     logits = outputs
     if not isinstance(logits, torch.Tensor) or logits.shape != (len(rows), classes):
@@ -267,11 +236,11 @@ def _write_golden(
             f"{(len(rows), classes)}"
         )
     expected = logits.double().numpy()
-    for row, z, p in zip(rows, expected, _probabilities(expected, facts)):
+    for row, z, p in zip(rows, expected, probabilities(expected, facts)):
         row["logits"], row["probabilities"] = z.tolist(), p.tolist()
     limit = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     tolerance = {"float32": {"logits": limit, "probabilities": TOLERANCE}}
-    _write_json(part / GOLDEN, {"tolerance": tolerance, "pictures": rows})
+    write_json(part / GOLDEN, {"tolerance": tolerance, "pictures": rows})
 
 
 def _write_weights(path: Path, network: nn.Module) -> None:
@@ -280,7 +249,8 @@ def _write_weights(path: Path, network: nn.Module) -> None:
     path.chmod(0o644)  # it makes files for the owner alone; a model is to be handed on
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a file of a bundle; ValueError for what JSON cannot hold."""
     try:
         text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -290,15 +260,16 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _write_sums(part: Path) -> None:
-    files = sorted(p for p in part.rglob("*") if p.is_file())
+def write_sums(part: Path) -> None:
+    """Write the hash of every other file."""
+    files = sorted(p for p in part.rglob("*") if p.is_file() and p.name != SUMS)
     lines = (f"{sha256(p)}  {p.relative_to(part).as_posix()}\n" for p in files)
     write_whole(part / SUMS, "".join(lines))
 
 
-def _prove(part: Path) -> None:
+def prove(part: Path, engine: str = DEFAULT) -> None:
     """Replay the golden pictures on the engine; raises ValueError on a difference."""
-    found = replay(load(part))
+    found = replay(load(part, engine=engine))
     if not found.ok or found.prepared_otherwise:
         raise ValueError(
             f"the exported graph answers differently from the network: {found}; "

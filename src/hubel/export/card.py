@@ -37,6 +37,7 @@ def model_card(facts: Mapping[str, Any]) -> str:
         ", ".join(classes) or "None.",
         "## Scores",
         _table(facts["scores"]) if facts["scores"] else "None were recorded.",
+        *(_int8(facts["int8"]) if facts.get("int8") else ()),
         "## Data",
         _table(facts["data"]) if facts["data"] else "Nothing was recorded.",
         "## Training",
@@ -76,6 +77,16 @@ KINDS = {
 }
 """What a model is, in words."""
 ANSWERS = {"classify": "answer.label, answer.confidence", "tags": "answer.labels"}
+
+
+def _int8(engines: Mapping[str, Any]) -> tuple[str, str]:
+    """What the forms in int8 lost."""
+    rows = {
+        f"{engine}-int8": f"{each['metric']} {each['int8']:.2%}, in float32 {each['float32']:.2%}, "
+        f"on {each['pictures']:,} pictures"
+        for engine, each in engines.items()
+    }
+    return "## In int8", _table(rows)
 
 
 def _silence(thresholds: Mapping[str, Any]) -> str:

@@ -36,11 +36,13 @@ def race(
     batches: Sequence[int],
     rounds: int,
     threads: int,
+    int8: bool = False,
     say: Callable[[str], object] = lambda text: None,
     runner: Callable[[Way], Sequence[str]] = lambda way: RUNNER,
 ) -> Race:
     """Time the ways at these batch sizes, in `rounds` turns each. The answers of the first way that
-    runs are the reference. `runner` is the program of a way, called with bundle, way and threads.
+    runs are the reference; `int8` lets such ways win. `runner` is the program of a way, called with
+    bundle, way and threads.
     """
     runners: list[_Runner] = []
     try:
@@ -62,7 +64,7 @@ def race(
             each.stop()
     reference = next((r.answers for r in runners if not r.error), None)
     lanes = tuple(each.lane(reference) for each in runners)
-    return Race(lanes, tuple(batches), rounds, threads)
+    return Race(lanes, tuple(batches), rounds, threads, int8)
 
 
 @dataclass

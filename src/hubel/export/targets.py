@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from hubel.runtime.bundle import SUMS, Bundle
 from hubel.runtime.engines import Session, open_graph
@@ -56,11 +57,18 @@ def write_openvino(bundle: Bundle, folder: Path, threads: int) -> Session:
         raise ValueError("OpenVINO is not installed here: pip install 'hubel[deploy]'")
     import openvino
 
-    model = openvino.Core().read_model(bundle.model)
+    path = folder / "model.xml"
+    save_openvino(openvino.Core().read_model(bundle.model), bundle, path)
+    return open_graph("openvino", path, threads)
+
+
+def save_openvino(model: Any, bundle: Bundle, path: Path) -> None:
+    """A model of OpenVINO as .xml and .bin, with the words of the bundle."""
+    import openvino
+
     for key, text in words_of(bundle).items():
         model.set_rt_info(text, ["hubel", key])
-    openvino.save_model(model, folder / "model.xml", compress_to_fp16=False)
-    return open_graph("openvino", folder / "model.xml", threads)
+    openvino.save_model(model, path, compress_to_fp16=False)
 
 
 def write_torch_export(bundle: Bundle, folder: Path, threads: int) -> Session:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hubel.export.ways import Way
+from hubel.runtime.engines import INT8
 
 AGREES = 1e-4
 """Largest difference of outputs, as a share of the largest, under which answers are the same."""
@@ -88,6 +89,8 @@ class Race:
     batches: tuple[int, ...]
     rounds: int
     threads: int
+    int8: bool = False
+    """Whether int8 may win: its answers are others, and its gate vouches for them."""
 
     def fastest(self, batch: int, *, ships: bool = False) -> Lane | None:
         """The winner among the ways with the same answers, or among those that `predict` can take.
@@ -98,7 +101,7 @@ class Race:
             (lane, time.rounds)
             for lane in self.lanes
             if (time := lane.time(batch))
-            and lane.differs <= AGREES
+            and (self.int8 if lane.way.precision == INT8 else lane.differs <= AGREES)
             and (lane.way.ships or not ships)
         ]
         means = [statistics.mean(column) for column in zip(*(rounds for _, rounds in lanes))]

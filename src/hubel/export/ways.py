@@ -7,14 +7,16 @@ from importlib.util import find_spec
 
 from hubel.runtime.bundle import Bundle
 from hubel.runtime.engine import Engine
-from hubel.runtime.engines import ENGINES, Session, available, open_graph
+from hubel.runtime.engines import ENGINES, INT8, Session, available, named, open_graph
+from hubel.runtime.golden import replay
+from hubel.runtime.predictor import Predictor
 
 
 @dataclass(frozen=True)
 class Way:
     """An engine of the runtime, or a form of the network in torch; what it computes in, and where.
 
-    `str(way)` is its name in tables: "openvino", "compiled cuda".
+    `str(way)` is its name in tables: "openvino", "openvino-int8", "compiled cuda".
     """
 
     engine: str
@@ -22,17 +24,21 @@ class Way:
     device: str = "cpu"
 
     def __str__(self) -> str:
-        return self.engine if self.device == "cpu" else f"{self.engine} {self.device}"
+        name = named(self.engine, self.precision)
+        return name if self.device == "cpu" else f"{name} {self.device}"
 
     @property
     def ships(self) -> bool:
-        """Whether `hubel predict` can take it: an engine of the runtime, with the same answers."""
-        return self.engine in ENGINES and self.precision == "float32"
+        """Whether `hubel predict` can take it: an engine of the runtime, in a form with golden
+        answers.
+        """
+        return self.engine in ENGINES and self.precision in ("float32", INT8)
 
 
 def ways(bundle: Bundle) -> list[Way]:
     """All that are here; a network of one's own, whose code no bundle starts, not in torch."""
     found = [Way(name) for name in available()]
+    found += [Way(name, INT8) for name in available() if name in bundle.int8]
     if "openvino" in available():
         from hubel.runtime.engines.ov import precisions
 
@@ -47,7 +53,11 @@ def ways(bundle: Bundle) -> list[Way]:
 def open_way(way: Way, bundle: Bundle, threads: int) -> Engine:
     """The engine of a way. Where it cannot be had here, its libraries raise what they like."""
     if way.ships:
-        return Engine(bundle, threads=threads, name=way.engine)
+        engine = Engine(bundle, threads=threads, name=str(way))
+        if way.precision == INT8 and not (found := replay(Predictor(bundle, engine=engine))).ok:
+            # A processor that multiplies int8 in another way.
+            raise ValueError(f"its golden pictures are answered otherwise here: {found}")
+        return engine
     session: Session
     if way.engine in ENGINES:
         session = open_graph(way.engine, bundle.model, threads, precision=way.precision)

@@ -18,6 +18,7 @@ from typing import Any
 from hubel.pictures.preprocess import Preprocess
 from hubel.pictures.read import MAX_PIXELS
 from hubel.runtime.decode.catalogue import DECODERS
+from hubel.runtime.engines import INT8
 from hubel.runtime.files import sha256
 from hubel.runtime.names import unknown
 
@@ -27,6 +28,10 @@ MODEL = "model.onnx"
 WEIGHTS = "model.safetensors"
 GOLDEN = "golden/golden.json"
 OUTPUTS = "golden/outputs.npz"  # of tasks whose answers lie in the picture
+GRAPHS = {  # the files of int8 graphs, the one to open first
+    "onnxruntime": ("int8/onnxruntime.onnx",),
+    "openvino": ("int8/openvino.xml", "int8/openvino.bin"),
+}
 CARD = "README.md"
 SUMS = "SHA256SUMS"
 REQUIRED = (FACTS, MODEL, WEIGHTS, GOLDEN, CARD)
@@ -61,6 +66,22 @@ class Bundle:
     def model(self) -> Path:
         """The ONNX graph: uint8 pictures (N, H, W, 3) -> `outputs`."""
         return self.folder / MODEL
+
+    @property
+    def int8(self) -> tuple[str, ...]:
+        """The engines for which there is an int8 graph."""
+        return tuple(engine for engine, names in GRAPHS.items() if self.files.issuperset(names))
+
+    def graph(self, engine: str, precision: str) -> Path:
+        """The file that an engine opens; ValueError for int8 where the bundle has none for it."""
+        if precision != INT8:
+            return self.model
+        if engine not in self.int8:
+            raise ValueError(
+                f"{self.folder} has no int8 graph for {engine}; to make one: hubel export "
+                f"{self.folder} --int8"
+            )
+        return self.folder / GRAPHS[engine][0]
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hubel.runtime.bundle import SUMS, Bundle
 from hubel.runtime.cache import cache_folder, cache_room
-from hubel.runtime.engines import ENGINES, version_of
+from hubel.runtime.engines import ENGINES, named, version_of
 from hubel.runtime.files import sha256, write_whole
 from hubel.runtime.machine import cores, processor
 
@@ -35,6 +35,11 @@ class Choice:
     precision: str
     seconds: float
     version: str | None
+
+    @property
+    def name(self) -> str:
+        """As Engine takes it."""
+        return named(self.engine, self.precision)
 
 
 def save_choices(bundle: Bundle, choices: Mapping[int, Choice]) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 
 from hubel.runtime.bundle import LIMITS, Bundle, BundleError
 from hubel.runtime.choice import kept_for
-from hubel.runtime.engines import DEFAULT, Port, Session, open_graph
+from hubel.runtime.engines import DEFAULT, Port, Session, open_graph, parted
 from hubel.runtime.graph import has_external_tensors
 from hubel.runtime.machine import cores
 
@@ -17,9 +17,9 @@ class Engine:
     """A bundle's graph, ready to run: `engine(pictures)` gives the raw scores.
 
     `threads` is how many threads one batch may use, by default one for each processor. `name` is
-    one of engines.ENGINES. A `session` is taken instead where one is given: the same graph in
-    another form, as an export has it. Raises BundleError for a graph that is not what a bundle's
-    graph must be.
+    one of engines.ENGINES, or of those and "-int8". A `session` is taken instead where one is
+    given: the same graph in another form, as an export has it. Raises BundleError for a graph that
+    is not what a bundle's graph must be, ValueError for an engine or form that is not there.
     """
 
     def __init__(
@@ -55,11 +55,13 @@ class Engine:
             raise BundleError(f"{self._model} failed: {_first_line(error)}") from None
 
     def _open(self, bundle: Bundle) -> Session:
-        path = bundle.model
-        check_graph(path)
-        kept = kept_for(bundle) if self.name == "openvino" else None
+        engine, precision = parted(self.name)
+        path = self._model = bundle.graph(engine, precision)
+        if path.suffix == ".onnx":
+            check_graph(path)
+        kept = kept_for(bundle) if engine == "openvino" else None
         try:
-            return open_graph(self.name, path, self.threads, kept=kept)
+            return open_graph(engine, path, self.threads, kept=kept)
         except ValueError:  # an engine that is not there
             raise
         except Exception as error:  # those of the engines have no common class

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 
 from hubel.runtime.bundle import GOLDEN, OUTPUTS, Bundle, BundleError, inside, read_json
+from hubel.runtime.engines import INT8
 from hubel.runtime.predictor import Predictor
+
+GOLDEN_OF = "golden/{}.npz"
+"""The outputs of another form than float32, by its name as an engine."""
 
 LARGEST = 1 << 30
 """Bytes of outputs that are read; more are no bundle's."""
@@ -49,16 +53,21 @@ def replay(predictor: Predictor) -> Replay:
 
     Raises BundleError where the golden files are not of the format.
     """
-    bundle = predictor.bundle
-    pictures, limits = _read(bundle)
+    bundle, form = predictor.bundle, predictor.engine.name
+    quantized = form.endswith(INT8)
+    pictures, limits = _read(bundle, form if quantized else "float32")
     prepared = [bundle.preprocess(bundle.folder / "golden" / p["file"]) for p in pictures]
     if bundle.of_classes:
         logits = predictor.scores(prepared, batch=8)
         found = {"logits": logits, "probabilities": predictor.probabilities(logits)}
-        expected = {name: np.array([p[name] for p in pictures], np.float64) for name in found}
+        if quantized:
+            expected = _outputs(bundle, GOLDEN_OF.format(form))
+            expected["probabilities"] = predictor.probabilities(expected["logits"])
+        else:
+            expected = {name: np.array([p[name] for p in pictures], np.float64) for name in found}
     else:
         found = dict(zip(bundle.outputs, predictor.outputs(prepared, batch=8)))
-        expected = _outputs(bundle)
+        expected = _outputs(bundle, GOLDEN_OF.format(form) if quantized else OUTPUTS)
     return Replay(
         pictures=len(pictures),
         differences={
@@ -87,11 +96,11 @@ def _largest(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(found - expected).max(initial=0.0))
 
 
-def _outputs(bundle: Bundle) -> dict[str, np.ndarray]:
-    """The outputs for all golden pictures, by name, as they were written."""
-    path = bundle.folder / OUTPUTS
+def _outputs(bundle: Bundle, name: str) -> dict[str, np.ndarray]:
+    """The outputs for all golden pictures, by name, as that file of the bundle has them."""
+    path = bundle.folder / name
     try:
-        if OUTPUTS not in bundle.files:
+        if name not in bundle.files:
             raise ValueError("it is missing")
         with zipfile.ZipFile(path) as file:  # a small file may say that it is a large one
             if sum(entry.file_size for entry in file.infolist()) > LARGEST:
@@ -104,13 +113,15 @@ def _outputs(bundle: Bundle) -> dict[str, np.ndarray]:
         ) from None
 
 
-def _read(bundle: Bundle) -> tuple[list[dict[str, Any]], dict[str, float]]:
+def _read(
+    bundle: Bundle, precision: str = "float32"
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
     path = bundle.folder / GOLDEN
     golden = read_json(path)
     of_classes, shape = bundle.of_classes, (len(bundle.classes),)
     names = ("logits", "probabilities") if of_classes else bundle.outputs
     try:
-        pictures, limits = golden["pictures"], golden["tolerance"]["float32"]
+        pictures, limits = golden["pictures"], golden["tolerance"][precision]
         well_formed = len(pictures) > 0 and all(
             isinstance(p["file"], str)
             and isinstance(p["prepared"], str)

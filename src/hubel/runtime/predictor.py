@@ -189,14 +189,14 @@ def load(
     """Load a bundle, or the bundle of a run folder, to answer for pictures. Needs no torch.
 
     `threads` is how many threads a batch may use, by default one for each processor. `engine` is
-    "onnxruntime", "openvino" or "fastest": what `hubel bench --save` found for about `batch`
-    pictures at a time. Every file of the bundle is verified. Raises BundleError, a ValueError that
-    names the file and the remedy.
+    "onnxruntime", "openvino", one of them with "-int8" where the bundle has it, or "fastest": what
+    `hubel bench --save` found for about `batch` pictures at a time. Every file of the bundle is
+    verified. Raises BundleError, a ValueError that names the file and the remedy.
     """
     bundle = Bundle.open(Path(path))
     if engine == FASTEST:
         choice = chosen(bundle, batch)
-        engine = choice.engine if choice else DEFAULT
+        engine = choice.name if choice else DEFAULT
     return Predictor(bundle, engine=Engine(bundle, threads=threads, name=engine))
 
 

@@ -61,14 +61,16 @@ def bench(
     engines: Sequence[str] = (),
     threads: int | None = None,
     save: bool = False,
+    int8: bool = False,
     say: Callable[[str], object] = lambda text: None,
 ) -> Bench:
     """Time a bundle, or a network by its name, on every engine that is here.
 
     `batch` are the batch sizes: 1 asks for latency, more for throughput. `engines` leaves out all
     others; a round is a turn for each of them. `save` keeps the fastest engine of each batch size
-    for this bundle on this machine, where `predict` finds it. A network by its name gets weights by
-    chance and pictures of noise, which take the same time.
+    for this bundle on this machine, where `predict` finds it. The int8 forms that a bundle has run
+    too; they may win only with `int8`. A network by its name gets weights by chance and pictures of
+    noise, which take the same time.
 
     Raises ValueError for what is no bundle and no network, and for unknown engines.
     """
@@ -89,6 +91,7 @@ def bench(
             batches=sorted(set(batch)),
             rounds=rounds,
             threads=threads or cores(),
+            int8=int8,
             say=say,
         )
         kept = _keep(found, bundle) if save else None

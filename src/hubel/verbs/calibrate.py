@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.analysis.calibration import Temperature, Threshold, temperature, threshold
-from hubel.export.bundle import recalibrate
+from hubel.export.change import recalibrate
 from hubel.tasks.outcome import Outcome
 from hubel.training.run import Run
 

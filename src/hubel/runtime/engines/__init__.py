@@ -22,6 +22,20 @@ ENGINES = ("onnxruntime", "openvino")
 DEFAULT = "onnxruntime"
 """It comes with every install."""
 
+INT8 = "int8"
+"""A precision that a bundle has where it was made and passed its gate; docs/bundle.md."""
+
+
+def parted(name: str) -> tuple[str, str]:
+    """An engine as a user names it -> its package and precision: "openvino-int8" is OpenVINO on the
+    bundle's int8 graph, "openvino" computes in float32. ValueError for others.
+    """
+    known = [named(engine, precision) for engine in ENGINES for precision in ("float32", INT8)]
+    if name not in known:
+        raise unknown("engine", name, known)
+    engine, _, precision = name.partition("-")
+    return engine, precision or "float32"
+
 
 @dataclass(frozen=True)
 class Port:
@@ -48,6 +62,11 @@ def available() -> tuple[str, ...]:
     return tuple(name for name in ENGINES if find_spec(name))
 
 
+def named(engine: str, precision: str) -> str:
+    """The other way round."""
+    return f"{engine}-{INT8}" if precision == INT8 else engine
+
+
 def version_of(engine: str) -> str | None:
     """The version of an engine, None where it is not installed."""
     return version(engine)
@@ -59,7 +78,7 @@ def open_graph(
     """Open an ONNX file (OpenVINO: also its own .xml) on an engine.
 
     `kept` is a folder in which an engine may keep what it compiles. `precision` is that of the
-    computation: bfloat16 on OpenVINO only; an int8 graph is float32 between its quantized layers.
+    computation: bfloat16 on OpenVINO only; an int8 graph is float32 around its quantized layers.
     ValueError for an unknown engine and for one that is not installed; what the engine itself
     raises has no common class.
     """
