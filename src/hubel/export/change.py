@@ -74,7 +74,7 @@ def put_int8(
                 (part / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(graphs / Path(name).name, part / name)
             found = _named(predictor, pictures)
-            outputs = {name: found[name] for name in bundle.outputs}
+            outputs: dict[str, Any] = {name: found[name] for name in bundle.outputs}
             np.savez_compressed(part / GOLDEN_OF.format(form), **outputs)
             golden["tolerance"][form] = {
                 name: max(limit, float(np.abs(found[name] - plain[name]).max()))

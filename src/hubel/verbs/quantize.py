@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +126,11 @@ def quantize(
                 path,
                 pictures,
                 reference=reference,
-                judge=lambda path, on=on: _judged(on(path), found)[0],
-                outputs=lambda path, x, on=on: on(path).outputs(x),
+                judge=partial(_judge, on, found),
+                outputs=partial(_outputs, on),
                 plain=plain.outputs,
                 max_drop=max_drop,
-                say=lambda text, name=name: say(f"{name}: {text}"),
+                say=partial(_tell, say, name),
             )
             tried.append(Tried(name, tool_of(name), len(quantizer.layers), ok, attempts))
             predictors[name] = on(path) if ok else None
@@ -173,6 +174,22 @@ def _calibration(bundle: Bundle, data: Data) -> np.ndarray:
     pictures, _ = decode(data.train.take(chosen), bundle.preprocess)
     arrays = np.stack([np.asarray(pictures.arrays[i]) for i in range(len(pictures))])
     return np.ascontiguousarray(np.broadcast_to(arrays, (*arrays.shape[:3], 3)))
+
+
+On = Callable[[Path], Predictor]
+"""The graph at a path, on one engine."""
+
+
+def _judge(on: On, data: Data, path: Path) -> Judgement:
+    return _judged(on(path), data)[0]
+
+
+def _outputs(on: On, path: Path, pictures: Any) -> list[np.ndarray]:
+    return on(path).outputs(pictures)
+
+
+def _tell(say: Callable[[str], None], name: str, text: str) -> None:
+    say(f"{name}: {text}")
 
 
 def _judged(predictor: Predictor, data: Data) -> tuple[Judgement, str, int]:
