@@ -188,7 +188,7 @@ def _outputs(on: On, path: Path, pictures: Any) -> list[np.ndarray]:
     return on(path).outputs(pictures)
 
 
-def _tell(say: Callable[[str], None], name: str, text: str) -> None:
+def _tell(say: Callable[[str], object], name: str, text: str) -> None:
     say(f"{name}: {text}")
 
 
