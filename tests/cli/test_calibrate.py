@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hubel.export import bundle as written
+from hubel.export import change
 from hubel.export.change import recalibrate
 from hubel.runtime.decode.classify import softmax
 from hubel.runtime.golden import replay
@@ -86,10 +86,10 @@ def test_the_command(run, hubel, tmp_path):
 def test_a_killed_recalibration_leaves_the_old_bundle(run, monkeypatch):
     before = (run.bundle / "SHA256SUMS").read_bytes()
 
-    def broken(part: Path) -> None:
+    def broken(part: Path, engine: str) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(written, "_prove", broken)
+    monkeypatch.setattr(change, "prove", broken)
     with pytest.raises(OSError, match="no space"):
         recalibrate(run.bundle, {"temperature": 2.0, "method": "by hand"}, {})
     assert (run.bundle / "SHA256SUMS").read_bytes() == before

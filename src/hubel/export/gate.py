@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hubel.export.quantize import Quantizer
+from hubel.runtime.predictor import Predictor
 
 MOST = 0.5
 """Share of the layers that may stay in float32; a graph with more of them is no int8 graph."""
@@ -57,27 +58,27 @@ def through_the_gate(
     path: Path,
     pictures: np.ndarray,
     *,
+    plain: Predictor,
     reference: Judgement,
-    judge: Callable[[Path], Judgement],
-    outputs: Callable[[Path, np.ndarray], Sequence[np.ndarray]],
-    plain: Callable[[np.ndarray], Sequence[np.ndarray]],
+    opened: Callable[[Path], Predictor],
+    judge: Callable[[Predictor], Judgement],
     max_drop: float,
     say: Callable[[str], object] = lambda text: None,
 ) -> tuple[bool, tuple[Attempt, ...]]:
-    """Quantize into `path` until the score drops by no more than `max_drop` points; whether it did,
-    and all that was tried.
+    """Quantize into `path` until the score drops by no more than `max_drop` points below the
+    `reference`, that of the `plain` bundle; whether it did, and all that was tried.
 
     First all layers. Where that is too much, every layer is quantized alone, to order them by how
-    far that moves the `outputs` for PROBED pictures from those of the `plain` graph; then the worst
-    1, 2, 4, ... are left in float32, up to MOST of them.
+    far that moves the outputs for PROBED of the pictures; then the worst 1, 2, 4, ... are left in
+    float32, up to MOST of them.
     """
     attempts: list[Attempt] = []
     order: list[str] = []
     count, layers = 0, quantizer.layers
     while True:
-        say(f"int8 with {count} of {len(layers)} layers in float32")
+        say(f"{quantizer.engine}: {count} of {len(layers)} layers in float32")
         quantizer.write(path, order[:count], pictures)
-        attempts.append(_attempt(order[:count], judge(path), reference))
+        attempts.append(_attempt(order[:count], judge(opened(path)), reference))
         if attempts[-1].drop <= max_drop:
             return True, tuple(attempts)
         count = max(1, 2 * count)
@@ -85,13 +86,13 @@ def through_the_gate(
             return False, tuple(attempts)
         if not order:
             probe, damage = pictures[:: -(-len(pictures) // PROBED)], {}
-            expected = plain(probe)
+            expected = plain.outputs(probe)
             for number, layer in enumerate(layers, 1):
-                say(f"layer {number} of {len(layers)} alone in int8")
+                say(f"{quantizer.engine}: layer {number} of {len(layers)} alone in int8")
                 quantizer.write(path, [name for name in layers if name != layer], probe)
                 damage[layer] = sum(
                     float(np.square(a - b, dtype=np.float64).mean())
-                    for a, b in zip(outputs(path, probe), expected)
+                    for a, b in zip(opened(path).outputs(probe), expected)
                 )
             order = sorted(damage, key=lambda layer: -damage[layer])
 

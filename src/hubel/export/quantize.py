@@ -25,6 +25,7 @@ from hubel.runtime.machine import version
 class Quantizer(Protocol):
     """What quantizes the graph of a bundle for one engine."""
 
+    engine: str
     layers: tuple[str, ...]
     """Names of the operations with weights, in the graph's order."""
 
@@ -40,6 +41,7 @@ class ForOnnxRuntime:
     around the layers, which the engine fuses into integer kernels.
     """
 
+    engine = "onnxruntime"
     WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
     BETWEEN = ("Add", "AveragePool", "Clip", "Concat", "GlobalAveragePool", "MaxPool", "Mul",
                "ReduceMean", "Relu", "Sigmoid")  # fmt: skip
@@ -82,6 +84,7 @@ class ForOnnxRuntime:
 class ForOpenVino:
     """NNCF's quantization, with its correction of biases, for OpenVINO."""
 
+    engine = "openvino"
     WEIGHTED = ("Convolution", "GroupConvolution", "ConvolutionBackpropData",
                 "GroupConvolutionBackpropData", "MatMul")  # fmt: skip
 

@@ -114,26 +114,21 @@ def quantize(
         tried = []
         for name in names:
             path = Path(folder) / Path(GRAPHS[name][0]).name
-
-            def on(path: Path, name: str = name) -> Predictor:
-                session, form = open_graph(name, path, threads), named(name, INT8)
-                engine = Engine(opened, threads=threads, name=form, session=session)
-                return Predictor(opened, engine=engine)
-
             quantizer = QUANTIZERS[name](opened)
+            opens = partial(_predictor, opened, name, threads=threads)
             ok, attempts = through_the_gate(
                 quantizer,
                 path,
                 pictures,
+                plain=plain,
                 reference=reference,
-                judge=partial(_judge, on, found),
-                outputs=partial(_outputs, on),
-                plain=plain.outputs,
+                opened=opens,
+                judge=lambda predictor: _judged(predictor, found)[0],
                 max_drop=max_drop,
-                say=partial(_tell, say, name),
+                say=say,
             )
             tried.append(Tried(name, tool_of(name), len(quantizer.layers), ok, attempts))
-            predictors[name] = on(path) if ok else None
+            predictors[name] = opens(path) if ok else None
         made = Quantized(
             opened.folder,
             metric,
@@ -147,6 +142,13 @@ def quantize(
         put_int8(opened, Path(folder), predictors, _facts(made))
         del predictors  # Windows keeps a file that is open
     return made
+
+
+def _predictor(bundle: Bundle, engine: str, path: Path, *, threads: int) -> Predictor:
+    """The bundle on an int8 graph that is not in it yet."""
+    session, form = open_graph(engine, path, threads), named(engine, INT8)
+    ready = Engine(bundle, threads=threads, name=form, session=session)
+    return Predictor(bundle, engine=ready)
 
 
 def _data(bundle: Bundle, data: Any) -> Data:
@@ -174,22 +176,6 @@ def _calibration(bundle: Bundle, data: Data) -> np.ndarray:
     pictures, _ = decode(data.train.take(chosen), bundle.preprocess)
     arrays = np.stack([np.asarray(pictures.arrays[i]) for i in range(len(pictures))])
     return np.ascontiguousarray(np.broadcast_to(arrays, (*arrays.shape[:3], 3)))
-
-
-On = Callable[[Path], Predictor]
-"""The graph at a path, on one engine."""
-
-
-def _judge(on: On, data: Data, path: Path) -> Judgement:
-    return _judged(on(path), data)[0]
-
-
-def _outputs(on: On, path: Path, pictures: Any) -> list[np.ndarray]:
-    return on(path).outputs(pictures)
-
-
-def _tell(say: Callable[[str], object], name: str, text: str) -> None:
-    say(f"{name}: {text}")
 
 
 def _judged(predictor: Predictor, data: Data) -> tuple[Judgement, str, int]:
