@@ -8,4 +8,4 @@ Generated scenes of 128 pixels take about two minutes.
 
 from hubel.recipes import detect
 
-RECIPE = detect.RECIPE.replace(task="instances")
+RECIPE = detect.RECIPE.replace(task="instances", epochs=12)
