@@ -102,6 +102,11 @@ def test_the_smallest_of_every_family_takes_a_step(name):
     stepped(task((side, side), backbone.spec.channels), name, (side, side))
 
 
+def test_a_head_without_prototypes_is_refused():
+    with pytest.raises(ValueError, match="prototypes=0: at least 1"):
+        task(prototypes=0).around(create("lenet5"))
+
+
 def test_no_object_is_a_target_too():
     instances = task()
     model = stepped(instances, "resnet18", (64, 64), width=8)

@@ -11,18 +11,23 @@ from hubel.data import open_scenes
 from hubel.runtime.predictor import load
 from hubel.training.run import Run
 
-SMALL = {"size": 64, "batch": 8, "threads": 1, "device": "cpu", "pictures": 24, "progress": "quiet"}
-WORDS = {"detect": {"head": {"width": 16, "depth": 1}}, "segment": {}, "localize": {}}
+SMALL = {"size": 64, "batch": 8, "threads": 1, "device": "cpu", "pictures": 24, "tune": False,
+         "progress": "quiet"}  # fmt: skip
+CIFAR = {"network": "resnet14", "words": {}}
+FOUND = {"head": {"width": 16, "depth": 1}}
+WORDS = {
+    "detect": {**CIFAR, **FOUND},
+    "instances": {"network": "resnet18", "words": {"width": 8}, **FOUND},
+    "segment": CIFAR,
+    "localize": CIFAR,
+}
 
 
 @pytest.fixture(scope="module", params=list(WORDS))
 def run(request, tmp_path_factory) -> Run:
     runs = tmp_path_factory.mktemp("runs")
-    network = {"network": "resnet14", "words": {}}
-    return hubel.train(
-        "shapes", task=request.param, runs=runs, epochs=2, **network, **WORDS[request.param],
-        **SMALL,
-    )  # fmt: skip
+    words = {**SMALL, **WORDS[request.param]}
+    return hubel.train("shapes", task=request.param, runs=runs, epochs=2, **words)
 
 
 def test_a_run_is_whole(run):

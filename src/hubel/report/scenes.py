@@ -91,6 +91,7 @@ def write_scenes_report(
 SCORES = {
     "val_map": "mAP 0.5 to 0.95",
     "val_map50": "mAP at 0.5",
+    "val_box50": "mAP of boxes at 0.5",
     "val_miou": "mean IoU",
     "val_accuracy": "accuracy",
     "val_boundary_f1": "boundary F1",

@@ -100,6 +100,8 @@ def conditional(
     prototypes: int = 8,
 ) -> Conditional:
     """The detector `pyramid` with masks by conditional convolutions over so many prototypes."""
+    if prototypes < 1:
+        raise ValueError(f"prototypes={prototypes}: at least 1 is needed, 8 are usual")
     words = {"width": width, "depth": depth, "act": act, "prototypes": prototypes}
     return Conditional(backbone, classes, **words)  # type: ignore[arg-type]
 

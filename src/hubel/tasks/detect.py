@@ -103,7 +103,7 @@ class Detect(Task):
 
     def evidence(self, outputs: Outputs) -> Tensor:
         """Of each class the logarithm of its highest chance among all cells."""
-        _, objectness, classes = outputs
+        objectness, classes = outputs[1:3]
         return (F.logsigmoid(objectness)[..., None] + F.logsigmoid(classes)).amax(dim=1)
 
     def thresholds(self, outcome: Detected) -> dict[str, float]:
