@@ -45,7 +45,7 @@ def made(folder: Path, task: str) -> Path:
         classes=classes,
         network=facts,
         golden=[("scene.png", scene())],
-        thresholds={"detect": {"least": 0.2}, "upscale": {"margin": 8}}.get(task),
+        thresholds={"detect": {"least": 0.002}, "upscale": {"margin": 8}}.get(task),
         task=task,
     )
 
