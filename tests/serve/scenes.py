@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hubel.data import open_scenes
+from hubel.data.objects.shapes import read_shapes
 from hubel.export.bundle import write_bundle
 from hubel.pictures import Preprocess
 from hubel.tasks.catalogue import TASKS
@@ -24,7 +24,7 @@ HEADS = {
 
 def scene(i: int = 0) -> np.ndarray:
     """A generated picture, uint8 (128, 128, 3)."""
-    return open_scenes("shapes").val.read(i)
+    return read_shapes(2, 0, 128, 0).parts["train"][i].picture
 
 
 def made(folder: Path, task: str) -> Path:
