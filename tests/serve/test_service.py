@@ -142,7 +142,7 @@ def test_health_readiness_and_metrics(serving, files):
 def test_the_description_names_every_route(service):
     paths = service.get("/openapi.json").words["paths"]
     assert set(paths) == {
-        "/predict", "/batch", "/explain", "/maps", "/models", "/models/{name}",
+        "/predict", "/batch", "/draw", "/explain", "/maps", "/models", "/models/{name}",
         "/models/{name}/layers", "/health", "/ready", "/metrics",
     }  # fmt: skip
     fields = paths["/predict"]["post"]["requestBody"]["content"]
@@ -150,7 +150,7 @@ def test_the_description_names_every_route(service):
 
 
 def test_the_page_is_served_under_a_policy_that_loads_nothing_else(service):
-    for path in ("/", "/docs", "/page.css", "/page.js", "/over.js", "/layers.js", "/ask.js"):
+    for path in ("/", "/docs", "/page.css", "/page.js", "/pane.js", "/over.js", "/layers.js"):
         reply = service.get(path)
         assert reply.status == 200
         assert b"http://" not in reply.body.replace(b"http://www.w3.org", b"")
