@@ -9,11 +9,13 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -23,23 +25,29 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 
 @contextmanager
-def started(bundle: Path, *words: str) -> Iterator[tuple[subprocess.Popen, int]]:
+def started(bundle: Path, *words: str) -> Iterator[tuple[subprocess.Popen, int, TextIO]]:
     command = [sys.executable, "-c", "from hubel.cli import main; main()"]
-    process = subprocess.Popen(
-        [*command, "serve", str(bundle), "--port", "0", "--engine-threads", "1", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    try:
-        line = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)$", line.strip())
-        assert found, line + process.stderr.read()
-        yield process, int(found[1])
-    finally:
-        process.kill()
-        process.communicate()
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as log:  # a pipe that nobody reads is full
+        process = subprocess.Popen(
+            [*command, "serve", str(bundle), "--port", "0", "--engine-threads", "1", *words],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        try:
+            line = process.stdout.readline()
+            found = re.search(r"http://127\.0\.0\.1:(\d+)$", line.strip())
+            assert found, line + told(log)
+            yield process, int(found[1]), log
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def told(log: TextIO) -> str:
+    log.seek(0)
+    return log.read()
 
 
 def test_sigterm_in_the_middle_loses_none(made_bundle, files):
@@ -66,7 +74,7 @@ def test_sigterm_in_the_middle_loses_none(made_bundle, files):
                 ended.append(port)
                 return
 
-    with started(made_bundle) as (process, port):
+    with started(made_bundle) as (process, port, log):
         threads = [threading.Thread(target=ask, args=(port,)) for _ in range(8)]
         for thread in threads:
             thread.start()
@@ -75,19 +83,19 @@ def test_sigterm_in_the_middle_loses_none(made_bundle, files):
         for thread in threads:
             thread.join(30)
         assert process.wait(30) == 0
-        log = process.stderr.read().splitlines()
+        lines = told(log).splitlines()
     assert not wrong
     assert asked == answered
     assert answered[0] > 20
     assert len(ended) == 8
-    events = [json.loads(line)["event"] for line in log]
+    events = [json.loads(line)["event"] for line in lines]
     assert "stopping" in events
     assert events.count("request") == answered[0]
 
 
 def test_an_idle_connection_has_time_for_a_last_request(made_bundle, files):
     body, kind = form([files[0]])
-    with started(made_bundle) as (process, port):
+    with started(made_bundle) as (process, port, _):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
         connection.request("GET", "/ready")
         assert connection.getresponse().read() == b'{"status":"ready"}'
@@ -104,7 +112,7 @@ def test_an_idle_connection_has_time_for_a_last_request(made_bundle, files):
 
 
 def test_a_port_that_is_taken(made_bundle):
-    with started(made_bundle) as (_, port):
+    with started(made_bundle) as (_, port, _):
         command = [sys.executable, "-c", "from hubel.cli import main; main()"]
         done = subprocess.run(
             [*command, "serve", str(made_bundle), "--port", str(port)],
