@@ -73,7 +73,7 @@ def _plots(courses: Sequence[Course], what: str) -> str:
         for c in courses
         for _, layers in c.moments
         for layer in layers
-        if (value := getattr(layer, what)) > 0
+        if 0 < (value := getattr(layer, what)) < math.inf  # a training may explode
     ]
     if not values:
         return "<p>Nothing arrives anywhere.</p>"
@@ -90,7 +90,7 @@ def _plots(courses: Sequence[Course], what: str) -> str:
             points = [
                 axes.at(i, math.log10(getattr(layer, what)))
                 for i, layer in enumerate(layers, 1)
-                if getattr(layer, what) > 0
+                if 0 < getattr(layer, what) < math.inf
             ]
             if not points:
                 continue
