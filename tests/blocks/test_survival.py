@@ -72,7 +72,7 @@ def test_whole_branches_of_single_pictures_are_dropped_and_the_mean_stays():
         ("densenet121", 0.2, "adds nothing to a shortcut"),
         ("resnet14", 1.0, "takes 0 to below 1"),
         ("resnet14", -0.5, "takes 0 to below 1"),
-        ("resnet14", 1, "such as drop=0.0"),
+        ("resnet14", 1, "takes 0 to below 1"),
     ],
 )
 def test_what_cannot_be_dropped(name, drop, says):

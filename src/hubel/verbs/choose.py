@@ -70,6 +70,7 @@ def choose(
         chosen = _sized(chosen, from_weights["preprocess"].size).replace(**from_weights)
     if isinstance(network, nn.Module):
         chosen = chosen.replace(network=type(network).__name__, words={})
+        chosen = chosen if asked else chosen.replace(sizes=())  # they are those of its network
     elif named and named != chosen.network:
         if in_picture:
             chosen = chosen.replace(network=named, words={})
