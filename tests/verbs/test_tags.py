@@ -151,7 +151,7 @@ def test_what_is_for_one_class_a_picture_says_so(run, table, pairs, tmp_path):
         hubel.train(table, labels={"0.png": "digit 0"}, **some)
     with pytest.raises(ValueError, match="ablate takes data with one class a picture"):
         hubel.ablate("resnet20", [{"skip": "none"}], table, runs=tmp_path)
-    with pytest.raises(ValueError, match="only one class a picture is calibrated"):
+    with pytest.raises(ValueError, match="is a run for tags; calibrate is for"):
         hubel.calibrate(run.path)
     with pytest.raises(ValueError, match="explain takes bundles that tell one"):
         hubel.explain(run.bundle, pairs[0] / "0.png")

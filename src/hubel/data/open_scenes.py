@@ -157,6 +157,9 @@ def open_scenes(
 def _opened(where: str | os.PathLike[str], kind: str) -> Scenes | Maps:
     """Objects or maps, whichever are asked for; ValueError where they are not there."""
     maps = bool(map_folders(Path(where)))
+    if kind == "maps" and not maps and kind_of(where) == "classes":
+        rule = "no masks beside the pictures (images/ and masks/, train/ and trainannot/), and no"
+        raise ValueError(f"{where}: {rule} annotations of objects with masks; see docs/segment.md")
     if kind == "maps":
         return open_maps(where) if maps else painted_maps(open_objects(where))
     if maps and kind_of(where) == "maps":

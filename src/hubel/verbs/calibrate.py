@@ -59,8 +59,8 @@ def calibrate(run: str | os.PathLike[str] | Run, *, precision: float | None = No
     opened = run if isinstance(run, Run) else Run.open(Path(run))
     outcome = opened.outcome
     if not isinstance(outcome, Outcome):
-        rule = "only one class a picture is calibrated"
-        raise ValueError(f"{opened.path}: its pictures have any number of classes; {rule}")
+        rule = "calibrate is for those that tell one class a picture"
+        raise ValueError(f"{opened.path} is a run for {opened.recipe.task}; {rule}")
     found = temperature(outcome)
     chosen = None if precision is None else threshold(outcome, precision)
     folder = recalibrate(opened.bundle, found.to_dict(), chosen.to_dict() if chosen else {})

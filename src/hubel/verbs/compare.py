@@ -113,8 +113,8 @@ def aligned(runs: Sequence[Run], bundles: Sequence[Bundle]) -> list[np.ndarray]:
         outcome = run.outcome
         if not isinstance(outcome, Outcome):
             raise ValueError(
-                f"{run.path}: its pictures have any number of classes; compare takes runs whose "
-                "pictures have one"
+                f"{run.path} is a run for {run.recipe.task}; compare takes those that tell one "
+                "class a picture"
             )
         truths = sorted(zip(outcome.names, (bundle.classes[t] for t in outcome.truths)))
         if first is None:
