@@ -5,13 +5,12 @@ import pytest
 import torch
 
 from hubel import networks
-from hubel.data import Loader
 from hubel.data.scenes import Targets
 from hubel.networks import Network, Spec, create
 from hubel.pictures import Preprocess
 from hubel.tasks.detect import Detect
 from tests import contract
-from tests.tasks.scened import Shapes
+from tests.tasks.scened import Shapes, learned
 
 
 def task(size=(64, 64), channels=3, **head):
@@ -127,17 +126,7 @@ def test_eight_scenes_are_learned_by_heart():
     preprocess = Preprocess((48, 48), mean=(0.5,) * 3, std=(0.25,) * 3)
     detect = Detect(scenes.classes, preprocess, head={"width": 24, "depth": 1})
     model = detect.model(detect.around(create("resnet14", width=8)))
-    optimizer = torch.optim.AdamW(model.parameters())
-    loader = Loader(scenes, batch=8, seed=0)
-    for step in range(STEPS := 50):
-        optimizer.param_groups[0]["lr"] = 1e-2 * min(1, (step + 1) / 10) * (1 - step / STEPS)
-        for batch in loader.epoch(step):
-            loss = detect.objective(model, batch.pictures, batch.targets)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    ordered = Loader(scenes, batch=3, seed=0, shuffle=False, drop_last=False)
-    outcome, scores = detect.evaluate(model, ordered, scenes.names)
+    outcome, scores = learned(detect, model, scenes, 50)
     assert tuple(scores) == detect.scores
     assert scores["val_map50"] > 0.9
     assert outcome.precision.at_half == scores["val_map50"]

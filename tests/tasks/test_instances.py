@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from hubel.data import Loader
 from hubel.data.scenes import Targets
 from hubel.networks import create
 from hubel.pictures import Preprocess
@@ -13,7 +12,7 @@ from hubel.tasks.conditional import asked, sampled
 from hubel.tasks.detected import Instanced
 from hubel.tasks.instances import Instances
 from tests import contract
-from tests.tasks.scened import Shapes
+from tests.tasks.scened import Shapes, learned
 
 
 def task(size=(64, 64), channels=3, **head):
@@ -53,17 +52,7 @@ def test_eight_scenes_are_learned_by_heart(tmp_path):
     preprocess = Preprocess((80, 80), mean=(0.5,) * 3, std=(0.25,) * 3)
     instances = Instances(scenes.classes, preprocess, head={"width": 24, "depth": 1})
     model = instances.model(instances.around(create("resnet18", width=8)))
-    optimizer = torch.optim.AdamW(model.parameters())
-    loader = Loader(scenes, batch=8, seed=0)
-    for step in range(STEPS := 60):
-        optimizer.param_groups[0]["lr"] = 1e-2 * min(1, (step + 1) / 10) * (1 - step / STEPS)
-        for batch in loader.epoch(step):
-            loss = instances.objective(model, batch.pictures, batch.targets)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    ordered = Loader(scenes, batch=3, seed=0, shuffle=False, drop_last=False)
-    outcome, scores = instances.evaluate(model, ordered, scenes.names)
+    outcome, scores = learned(instances, model, scenes, 60)
     assert tuple(scores) == instances.scores
     assert scores["val_map50"] > 0.85
     again = Instanced.load(outcome.save(tmp_path / "outcome.npz"))

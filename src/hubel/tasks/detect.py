@@ -20,14 +20,14 @@ from hubel.tasks.assign import Assigned, assign
 from hubel.tasks.detected import Detected
 from hubel.tasks.detector import HEADS, Detector, Outputs
 from hubel.tasks.outcome import NotNumbers
-from hubel.tasks.task import Task, bare
+from hubel.tasks.task import ByPicture, bare
 
 BOX = 5.0
 """Weight of the boxes' loss beside those of objectness and classes."""
 
 
 @dataclass(frozen=True)
-class Detect(Task):
+class Detect(ByPicture):
     """The task of finding every object of `classes`: a one-stage detector without anchors.
 
     Targets are `data.scenes.Targets`. The scores are `val_loss`, `val_map50` (mAP at an IoU of 0.5)

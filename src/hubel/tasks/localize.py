@@ -19,7 +19,7 @@ from hubel.runtime.decode import boxes
 from hubel.runtime.decode.localize import Located, decode
 from hubel.runtime.names import bound, unknown
 from hubel.tasks.located import Localized
-from hubel.tasks.task import Task, bare
+from hubel.tasks.task import ByPicture, bare
 
 BOX = 2.0
 """How much the box counts in the loss beside the class."""
@@ -80,7 +80,7 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Localize(Task):
+class Localize(ByPicture):
     """The task of telling which of `classes` a picture's one object is, and where it is.
 
     Of several objects the largest is meant. `head` has the words of the dense layers, and `overlap`

@@ -17,14 +17,14 @@ from hubel.runtime.names import bound
 from hubel.tasks.decoders import HEADS, Segmenter
 from hubel.tasks.losses import class_weights, pixels
 from hubel.tasks.segmented import Counts, Segmented, count
-from hubel.tasks.task import Task, bare
+from hubel.tasks.task import ByPicture, bare
 
 OUTPUT_STRIDE = 8
 """Of the network under the dilated head. Chen et al. 2017 (arXiv 1706.05587), section 3.1."""
 
 
 @dataclass(frozen=True)
-class Segment(Task):
+class Segment(ByPicture):
     """The task of telling which of `classes` every pixel shows.
 
     Targets are class numbers (N, H, W), 255 where nobody knows. `head` names a decoder of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,12 +49,12 @@ class Answers(Protocol):
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(ABC):
     """A task: `classes` by name, how pictures are seen, and the words of its head.
 
     A page of this room says what comes on top of a network (`around`), what is made small
-    (`criterion`), and what of an answer is kept and scored (`judged`, `outcome`); the answers
-    themselves are decoded in runtime/decode, as in use.
+    (`objective`), and what the answers are worth (`evaluate`); the answers themselves are decoded
+    in runtime/decode, as in use.
     """
 
     classes: tuple[str, ...]
@@ -91,50 +92,11 @@ class Task:
         """Pictures (N, C, H, W) in 0..255 -> what the network gives for them, normalized."""
         return nn.Sequential(OrderedDict(normalize=Normalize(self.preprocess), network=network))
 
+    @abstractmethod
     def objective(self, model: nn.Module, pictures: Tensor, targets: Any) -> Tensor:
         """The loss of a batch in training, a scalar."""
-        return self.criterion(model(pictures), targets, (pictures.shape[2], pictures.shape[3]))
 
-    def criterion(self, outputs: Any, targets: Any, size: tuple[int, int]) -> Tensor:
-        """The loss of what the network gave for pictures of `size` (H, W), the mean over them."""
-        raise NotImplementedError
-
-    def judged(self, outputs: Sequence[NDArray[Any]], dataset: Any, index: int) -> Any:
-        """What is kept of the answer for one picture: its outputs without N, and where it lies in
-        the data set that was validated.
-        """
-        raise NotImplementedError
-
-    def outcome(
-        self, names: Sequence[str], found: Sequence[Any], dataset: Any
-    ) -> tuple[Any, tuple[float, ...]]:
-        """All that was `judged`, in order -> the outcome and all scores but the loss."""
-        raise NotImplementedError
-
-    def truth(self, dataset: Any, index: int) -> Seen:
-        """What there is to be found in a picture of a data set, in its own pixels."""
-        raise NotImplementedError
-
-    def target(self, targets: Any, n: int, size: tuple[int, int]) -> Seen:
-        """The targets of picture n of a batch, whose pictures are of `size` (H, W)."""
-        raise NotImplementedError
-
-    def evidence(self, outputs: Any) -> Tensor:
-        """What speaks for each class in a picture, one number each: (N, K); what is explained."""
-        raise ValueError(f"there is no class to explain in what the task {self.name} answers")
-
-    def shown(
-        self, dataset: Any, index: int, picture: NDArray[Any], seen: Seen
-    ) -> tuple[NDArray[Any], ...]:
-        """For the report: the truth, and what was seen, drawn over the picture."""
-        truth = self.truth(dataset, index)
-        return truth.drawn(picture, self.classes), seen.drawn(picture, self.classes)
-
-    def thresholds(self, outcome: Any) -> dict[str, float]:
-        """What the decoding is to be given in use, chosen on the validation pictures."""
-        return {}
-
-    @torch.no_grad()
+    @abstractmethod
     def evaluate(
         self,
         model: nn.Module,
@@ -148,6 +110,68 @@ class Task:
         `gather` brings together those of several processes, each of which has its share. The
         model's own mode and the generators are as before afterwards.
         """
+
+    def evidence(self, outputs: Any) -> Tensor:
+        """What speaks for each class in a picture, one number each: (N, K); what is explained."""
+        raise ValueError(f"there is no class to explain in what the task {self.name} answers")
+
+    def thresholds(self, outcome: Any) -> dict[str, float]:
+        """What the decoding is to be given in use, chosen on the validation pictures."""
+        return {}
+
+
+class InPicture(Task):
+    """A task whose answers lie in the picture, so that they can be drawn beside what is there."""
+
+    @abstractmethod
+    def truth(self, dataset: Any, index: int) -> Seen:
+        """What there is to be found in a picture of a data set, in its own pixels."""
+
+    @abstractmethod
+    def target(self, targets: Any, n: int, size: tuple[int, int]) -> Seen:
+        """The targets of picture n of a batch, whose pictures are of `size` (H, W)."""
+
+    def shown(
+        self, dataset: Any, index: int, picture: NDArray[Any], seen: Seen
+    ) -> tuple[NDArray[Any], ...]:
+        """For the report: the truth, and what was seen, drawn over the picture."""
+        truth = self.truth(dataset, index)
+        return truth.drawn(picture, self.classes), seen.drawn(picture, self.classes)
+
+
+class ByPicture(InPicture):
+    """A task that is judged picture by picture, from what the network gives for each."""
+
+    def objective(self, model: nn.Module, pictures: Tensor, targets: Any) -> Tensor:
+        """The loss of a batch in training, a scalar."""
+        return self.criterion(model(pictures), targets, (pictures.shape[2], pictures.shape[3]))
+
+    @abstractmethod
+    def criterion(self, outputs: Any, targets: Any, size: tuple[int, int]) -> Tensor:
+        """The loss of what the network gave for pictures of `size` (H, W), the mean over them."""
+
+    @abstractmethod
+    def judged(self, outputs: Sequence[NDArray[Any]], dataset: Any, index: int) -> Any:
+        """What is kept of the answer for one picture: its outputs without N, and where it lies in
+        the data set that was validated.
+        """
+
+    @abstractmethod
+    def outcome(
+        self, names: Sequence[str], found: Sequence[Any], dataset: Any
+    ) -> tuple[Any, tuple[float, ...]]:
+        """All that was `judged`, in order -> the outcome and all scores but the loss."""
+
+    @torch.no_grad()
+    def evaluate(
+        self,
+        model: nn.Module,
+        loader: Loader,
+        names: Sequence[str],
+        gather: Callable[[Any], list[Any]] = lambda mine: [mine],
+        views: Views = plain,
+    ) -> tuple[Any, dict[str, float]]:
+        """Every picture by itself; see Task.evaluate."""
         if views is not plain:
             raise ValueError(f"views are for classes, not for the task {self.name}; leave them out")
         training, place = model.training, next(model.parameters()).device

@@ -28,7 +28,7 @@ from hubel.runtime.decode.upscale import (
 from hubel.runtime.names import unknown
 from hubel.tasks.enlarged import Enlarged, Row
 from hubel.tasks.fidelity import luma, psnr, ssim
-from hubel.tasks.task import Task
+from hubel.tasks.task import InPicture
 from hubel.tasks.upscalers import SCALES, create, reach
 
 CHANNELS = {1: ("luma",), 3: ("red", "green", "blue")}
@@ -39,7 +39,7 @@ DETAIL = 64
 
 
 @dataclass(frozen=True)
-class Upscale(Task):
+class Upscale(InPicture):
     """The task of enlarging pictures by head["scale"]: 2, 3 or 4.
 
     Targets are the large pictures, uint8 (N, 3, scale H, scale W). A preprocessing of one channel

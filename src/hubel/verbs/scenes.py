@@ -16,7 +16,7 @@ from hubel.report import write_scenes_report
 from hubel.report.scenes import Shown
 from hubel.runtime.predictor import Predictor, load
 from hubel.tasks.catalogue import TASKS
-from hubel.tasks.task import Task
+from hubel.tasks.task import ByPicture
 from hubel.training.fit import Trainer
 from hubel.training.run import Run
 from hubel.verbs.val import whole_or_held
@@ -50,7 +50,8 @@ def golden(dataset: Any, count: int) -> list[tuple[str, NDArray[np.uint8]]]:
 
 def _shown(run: Run, trainer: Trainer, outcome: Any, chosen: NDArray[Any]) -> Iterator[Shown]:
     """Truth and answer drawn over pictures of the validation."""
-    predictor, dataset, task = load(run.bundle), trainer.val, trainer.task
+    task: Any = trainer.task
+    predictor, dataset = load(run.bundle), trainer.val
     for i in chosen.tolist():
         source = dataset.source(i)
         picture = read_picture(source, background=task.preprocess.background)
@@ -64,7 +65,7 @@ def _examples(trainer: Trainer) -> Iterator[NDArray[np.uint8]]:
     """The first training pictures as the network gets them, before normalization, with their
     targets drawn.
     """
-    task: Task = trainer.task
+    task: Any = trainer.task
     left = EXAMPLES
     for batch in trainer.pictures.epoch(0):
         pictures = batch.pictures.float().round().clamp(0, 255).byte().permute(0, 2, 3, 1)
@@ -100,7 +101,7 @@ def score_on(predictor: Predictor, data: Any, batch: int) -> SceneScores:
     it was trained on, on what was held out. ValueError for data of other classes.
     """
     bundle = predictor.bundle
-    task = TASKS[bundle.task](bundle.classes, bundle.preprocess, head=bundle.network["head"])
+    task: Any = TASKS[bundle.task](bundle.classes, bundle.preprocess, head=bundle.network["head"])
     found = data
     if not isinstance(data, SceneData):
         found = whole_or_held(partial(open_scenes, kind=task.data), data, bundle)
@@ -113,7 +114,9 @@ def score_on(predictor: Predictor, data: Any, batch: int) -> SceneScores:
     return score(predictor, task, dataset, found, batch)
 
 
-def score(predictor: Predictor, task: Task, dataset: Any, found: Data, batch: int) -> SceneScores:
+def score(
+    predictor: Predictor, task: ByPicture, dataset: Any, found: Data, batch: int
+) -> SceneScores:
     """Score a bundle on decoded pictures."""
     bundle = predictor.bundle
     kept = []
