@@ -13,12 +13,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.library import Library
 
 from hubel.export.bundle import load_module
 from hubel.export.eager import Eager
 from hubel.export.runner import serve
 from hubel.ops.normalize import Normalize
 from hubel.runtime.bundle import Bundle
+
+OPERATORS = ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d")
+LIBRARIES: list[Library] = []
+"""As long as these live, their operators do."""
 
 
 class Peer(torch.nn.Module):
@@ -27,6 +32,7 @@ class Peer(torch.nn.Module):
     def __init__(self, library: str, bundle: Bundle):
         super().__init__()
         self.normalize = Normalize(bundle.preprocess)
+        operators()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if library == "hubel":  # as it was trained, nothing folded
@@ -43,6 +49,16 @@ class Peer(torch.nn.Module):
     def forward(self, pictures: torch.Tensor) -> Any:
         """(N, H, W, 3) -> (N, classes)."""
         return self.network(self.normalize(pictures.permute(0, 3, 1, 2)))
+
+
+def operators() -> None:
+    """Names that a torchvision without its compiled operators wants; its networks use none."""
+    if not hasattr(torch.ops.torchvision, "nms"):
+        named = Library("torchvision", "DEF")
+        for name in OPERATORS:
+            for form in (name, f"_{name}_backward"):
+                named.define(f"{form}(Tensor x) -> Tensor")
+        LIBRARIES.append(named)
 
 
 def main() -> None:

@@ -27,9 +27,12 @@ def predictor(made_bundle):
 def test_a_form_and_base64_get_the_answer_of_the_bundle(service, predictor, files):
     for file in files:
         expected = predictor.predict(file, top=3)
+        usual = f"/predict?model={next(iter(service.models))}&top=3"  # which takes the short way
         for reply in (
             service.upload("/predict?top=3", file),
             service.json("/predict?top=3", {"picture": coded(file)}),
+            service.upload(usual, file),
+            service.json(usual, {"picture": coded(file)}),
         ):
             assert reply.status == 200
             words = reply.words
@@ -450,6 +453,37 @@ def test_one_connection_serves_many_requests(service, files):
     ).encode()
     answer = service.raw((head + b"\r\n" + body) * 3 + head + b"Connection: close\r\n\r\n" + body)
     assert answer.count(b"HTTP/1.1 200 OK") == 4
+
+
+def test_the_short_way_is_no_other_way(serving, files):
+    service = serving()
+    name = next(iter(service.models))
+    replies = [
+        service.upload(f"/predict?{query}", files[0])
+        for query in (f"model={name}&top=2", f"top=2&model={name}")
+    ]
+    assert [reply.words["top"] for reply in replies] == [replies[0].words["top"]] * 2
+    assert replies[0].headers.keys() == replies[1].headers.keys()
+    errors = [
+        service.upload(f"/predict?{query}", b"nothing").error
+        for query in (f"model={name}&top=2", f"top=2&model={name}")
+    ]
+    assert errors[0] == errors[1]
+    assert service.upload("/predict?model=other&top=2", files[0]).status == 404
+    assert service.upload(f"/predict?model={name}&top=0", files[0]).status == 422
+    counted = service.get("/metrics").body.decode()
+    assert 'hubel_requests_total{route="/predict",status="200"} 2' in counted
+
+
+def test_head_and_body_of_an_answer_come_in_one_piece(service, files):
+    body, kind = form([files[0]])
+    head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as line:
+        for _ in range(5):
+            line.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            first, _, answer = line.recv(65536).partition(b"\r\n\r\n")
+            assert f"content-length: {len(answer)}\r\n".encode() in first + b"\r\n"
+            assert json.loads(answer)["batch"] == 1
 
 
 def test_every_request_is_a_line_of_json(service, files, caplog):

@@ -21,7 +21,7 @@ def found(made_bundle, tmp_path_factory):
         patch.setenv("HUBEL_CACHE", str(tmp_path_factory.mktemp("cache")))
         engines = ["onnxruntime", "eager"]
         made = bench(made_bundle, batch=(1, 4), rounds=3, engines=engines, threads=1, save=True)
-        yield made, chosen(Bundle.open(made_bundle), 4)
+        yield made, chosen(Bundle.open(made_bundle).folder, 4)
 
 
 def test_every_engine_has_its_times(found):

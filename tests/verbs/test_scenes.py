@@ -1,6 +1,7 @@
 """The whole way for tasks whose answers lie in the picture: train, val, predict, explain."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -71,6 +72,29 @@ def test_what_speaks_for_a_class(run, tmp_path):
     heat = found.pictures[0].gradcam
     assert np.isfinite(heat).all()
     assert heat.max() > 0
+
+
+def test_int_8_is_judged_as_training_was(run, tmp_path):
+    bundle = shutil.copytree(run.path / "bundle", tmp_path / "bundle")
+    made = hubel.quantize(bundle, max_drop=100, engines=["onnxruntime"], engine_threads=1)
+    assert made.pictures == 100
+    found = hubel.val(bundle, "shapes", engine="onnxruntime-int8", engine_threads=1)
+    (tried,) = made.tried
+    assert (found.best, len(tried.attempts)) == (tried.attempts[-1].score, 1)
+    assert tried.attempts[-1].drop == 100 * (made.reference.score - found.best)
+    lost = tried.attempts[-1].per_class
+    assert set(lost) <= set(load(bundle).bundle.classes)
+    assert lost == {
+        c: 100 * (was - found.per_class[c]) for c, was in made.reference.per_class.items()
+    }
+    assert hubel.val(bundle, "shapes", engine_threads=1).best == made.reference.score
+    replayed = {
+        engine: hubel.val(bundle, golden=True, engine=engine)
+        for engine in ("onnxruntime", "onnxruntime-int8")
+    }
+    assert all(found.ok for found in replayed.values())
+    moved = [dict(found.differences) for found in replayed.values()]
+    assert all(moved[1][name][1] > moved[0][name][1] for name in moved[0])
 
 
 def test_resumed_as_it_is(run):

@@ -69,8 +69,8 @@ def through_the_gate(
     `reference`, that of the `plain` bundle; whether it did, and all that was tried.
 
     First all layers. Where that is too much, every layer is quantized alone, to order them by how
-    far that moves the outputs for PROBED of the pictures; then the worst 1, 2, 4, ... are left in
-    float32, up to MOST of them.
+    far that moves the outputs, each in shares of its variance, for PROBED of the pictures; then the
+    worst 1, 2, 4, ... are left in float32, up to MOST of them.
     """
     attempts: list[Attempt] = []
     order: list[str] = []
@@ -87,12 +87,13 @@ def through_the_gate(
         if not order:
             probe, damage = pictures[:: -(-len(pictures) // PROBED)], {}
             expected = plain.outputs(probe)
+            spreads = [float(output.var(dtype=np.float64)) for output in expected]
             for number, layer in enumerate(layers, 1):
                 say(f"{quantizer.engine}: layer {number} of {len(layers)} alone in int8")
                 quantizer.write(path, [name for name in layers if name != layer], probe)
                 damage[layer] = sum(
-                    float(np.square(a - b, dtype=np.float64).mean())
-                    for a, b in zip(opened(path).outputs(probe), expected)
+                    float(np.square(a - b, dtype=np.float64).mean() / max(spread, 1e-30))
+                    for a, b, spread in zip(opened(path).outputs(probe), expected, spreads)
                 )
             order = sorted(damage, key=lambda layer: -damage[layer])
 

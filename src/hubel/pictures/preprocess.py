@@ -133,7 +133,10 @@ class Preprocess:
 
     def __call__(self, source: Readable) -> np.ndarray:
         """Anything `read_picture` reads -> uint8 (*input_size, 3); grey: three equal channels."""
-        picture = read_picture(source, background=self.background)
+        return self.prepared(read_picture(source, background=self.background))
+
+    def prepared(self, picture: np.ndarray) -> np.ndarray:
+        """The same of what `read_picture` gave, uint8 (h, w, 3)."""
         if self.channels == 1:
             picture = _grey(picture)
         picture = self.fitted(picture)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,6 +34,8 @@ GRAPHS = {  # the files of int8 graphs, the one to open first
 }
 CARD = "README.md"
 SUMS = "SHA256SUMS"
+HASHING = 2
+"""Files that are hashed at the same time: the graph and the tensors are nearly all of a bundle."""
 REQUIRED = (FACTS, MODEL, WEIGHTS, GOLDEN, CARD)
 LIMITS = {"json": 16 << 20, "sums": 1 << 20, "onnx": 2 << 30}  # bytes
 AGAIN = "copy the whole folder again"
@@ -113,8 +115,9 @@ class Bundle:
         return self.folder / WEIGHTS
 
     @classmethod
-    def open(cls, path: str | Path) -> Bundle:
+    def open(cls, path: str | Path, meanwhile: Callable[[Path], object] | None = None) -> Bundle:
         """Read and verify the bundle in a folder; a run folder stands for the bundle within it.
+        While its files are read, `meanwhile(folder)` may do what takes time too.
 
         Raises BundleError for what is no bundle, for one of a newer schema, and for one with a
         changed or missing file, by name.
@@ -127,23 +130,30 @@ class Bundle:
                 f"{folder / FACTS} has schema version {schema}, newer than this Hubel, which reads "
                 f"up to {SCHEMA}; pip install --upgrade hubel"
             )
-        return _parse(folder, verify(folder))
+        return _parse(folder, verify(folder, meanwhile))
 
 
-def verify(folder: Path) -> frozenset[str]:
+def verify(folder: Path, meanwhile: Callable[[Path], object] | None = None) -> frozenset[str]:
     """Hash every file that SHA256SUMS lists, give their names; BundleError at a difference."""
+    from concurrent.futures import ThreadPoolExecutor
+
     sums = _read_sums(folder / SUMS)
-    for name, expected in sums.items():
+    for name in sums:
         path = folder / name
         if not path.exists():
             raise BundleError(f"{path} is missing from the bundle; {AGAIN}")
         if not path.is_file():  # a device or a pipe has no end
             raise BundleError(f"{path} is not a regular file; {AGAIN}")
-        if sha256(path) != expected:
-            raise BundleError(
-                f"{path} was changed after the bundle was written (its SHA-256 differs from "
-                f"{SUMS}); {AGAIN}"
-            )
+    with ThreadPoolExecutor(HASHING) as threads:
+        hashes = threads.map(sha256, [folder / name for name in sums])
+        if meanwhile:
+            meanwhile(folder)
+        for (name, expected), found in zip(sums.items(), hashes):
+            if found != expected:
+                raise BundleError(
+                    f"{folder / name} was changed after the bundle was written (its SHA-256 "
+                    f"differs from {SUMS}); {AGAIN}"
+                )
     return frozenset(sums)
 
 

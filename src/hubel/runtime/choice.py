@@ -44,16 +44,16 @@ class Choice:
 
 def save_choices(bundle: Bundle, choices: Mapping[int, Choice]) -> Path:
     """Keep the winner of each batch size, beside those that were kept before."""
-    rows = {**_saved(bundle), **choices}
+    rows = {**_saved(bundle.folder), **choices}
     words = {str(batch): asdict(choice) for batch, choice in sorted(rows.items())}
-    return write_whole(_place(bundle), json.dumps(words, indent=1) + "\n")
+    return write_whole(_place(bundle.folder), json.dumps(words, indent=1) + "\n")
 
 
-def chosen(bundle: Bundle, batch: int) -> Choice | None:
-    """The winner for the nearest batch size that was measured; None where none was, or the engine
-    is another version now.
+def chosen(folder: Path, batch: int) -> Choice | None:
+    """The winner for the nearest batch size that was measured of the bundle in a folder; None where
+    none was, or the engine is another version now.
     """
-    rows = _saved(bundle)
+    rows = _saved(folder)
     if not rows:
         return None
     nearest = min(rows, key=lambda size: abs(math.log(size / batch)))
@@ -63,7 +63,7 @@ def chosen(bundle: Bundle, batch: int) -> Choice | None:
 
 def kept_for(bundle: Bundle) -> Path | None:
     """The folder for what engines compile of this bundle; None where the cache has no room."""
-    folder = cache_folder() / COMPILED / _digest(bundle)
+    folder = cache_folder() / COMPILED / _digest(bundle.folder)
     try:
         if folder.is_dir() or cache_room() > 2 * bundle.model.stat().st_size:
             folder.mkdir(parents=True, exist_ok=True)
@@ -73,22 +73,22 @@ def kept_for(bundle: Bundle) -> Path | None:
     return None
 
 
-def _saved(bundle: Bundle) -> dict[int, Choice]:
+def _saved(folder: Path) -> dict[int, Choice]:
     """What was kept, as far as it can be used: the file may be of another Hubel."""
     try:
-        rows = json.loads(_place(bundle).read_text("utf-8"))
+        rows = json.loads(_place(folder).read_text("utf-8"))
         found = {int(batch): Choice(**row) for batch, row in rows.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
     return {batch: row for batch, row in found.items() if batch > 0 and row.engine in ENGINES}
 
 
-def _place(bundle: Bundle) -> Path:
-    machine = f"{_digest(bundle)} {processor()} {cores()}"
+def _place(folder: Path) -> Path:
+    machine = f"{_digest(folder)} {processor()} {cores()}"
     name = hashlib.sha256(machine.encode()).hexdigest()[:32]
     return cache_folder() / FOLDER / f"{name}.json"
 
 
-def _digest(bundle: Bundle) -> str:
-    """The hash over all files of the bundle."""
-    return sha256(bundle.folder / SUMS)[:32]
+def _digest(folder: Path) -> str:
+    """The hash over all files of a bundle."""
+    return sha256(folder / SUMS)[:32]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,10 @@ from hubel.runtime.decode.catalogue import DECODERS, Seen
 from hubel.runtime.decode.classify import top_k
 from hubel.runtime.decode.tags import SHOWN
 from hubel.runtime.engine import Engine
-from hubel.runtime.engines import DEFAULT
+from hubel.runtime.engines import DEFAULT, page_of, parted
+
+SMALL = 16 << 10
+"""Bytes of a file that is decoded sooner than another thread takes it over."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ class Predictor:
         # Threads are enough: Pillow decodes and resizes outside Python's lock.
         with ThreadPoolExecutor(self.engine.threads) as pool:
             while chunk := list(islice(numbered, batch)):
-                results = list(pool.map(self._prepare, (source for _, source in chunk)))
+                many = [source for _, source in chunk]
+                small = all(isinstance(one, bytes) and len(one) < SMALL for one in many)
+                results = list((map if small else pool.map)(self._prepare, many))
                 names = [_name(source, number) for number, source in chunk]
                 yield from self._merge(names, results, top)
 
@@ -125,7 +131,7 @@ class Predictor:
         picture = read_picture(source, background=self.bundle.preprocess.background)
         if DECODERS[self.bundle.task].whole is not None:
             return picture, picture.shape[:2]
-        return self.bundle.preprocess(picture), picture.shape[:2]
+        return self.bundle.preprocess.prepared(picture), picture.shape[:2]
 
     def _prepare(self, source: Any) -> _Ready | str:
         try:
@@ -193,11 +199,18 @@ def load(
     `hubel bench --save` found for about `batch` pictures at a time. Every file of the bundle is
     verified. Raises BundleError, a ValueError that names the file and the remedy.
     """
-    bundle = Bundle.open(Path(path))
-    if engine == FASTEST:
-        choice = chosen(bundle, batch)
-        engine = choice.name if choice else DEFAULT
-    return Predictor(bundle, engine=Engine(bundle, threads=threads, name=engine))
+    name = engine
+
+    def choose(folder: Path) -> None:
+        nonlocal name
+        if engine == FASTEST:
+            choice = chosen(folder, batch)
+            name = choice.name if choice else DEFAULT
+        with suppress(Exception):  # opening will tell
+            page_of(parted(name)[0])
+
+    bundle = Bundle.open(Path(path), choose)
+    return Predictor(bundle, engine=Engine(bundle, threads=threads, name=name))
 
 
 def _name(source: Any, number: int) -> str:

@@ -43,6 +43,7 @@ from hubel.serve.shapes import (
     said,
     seconds,
 )
+from hubel.serve.short import Short
 from hubel.serve.upload import Bodies, Gone, pictures_of
 
 CSP = (
@@ -226,7 +227,10 @@ def create_app(
         return Response(metrics.text(gauges), media_type="text/plain; version=0.0.4")
 
     pages(app, ASSETS)
-    return Door(app, metrics, course, token=token, loopback=loopback, open_to_all=OPEN)
+    (route,) = (route for route in app.routes if getattr(route, "endpoint", None) is predict)
+    return Door(
+        Short(app, route), metrics, course, token=token, loopback=loopback, open_to_all=OPEN
+    )
 
 
 def good(done: Answered) -> Told:
@@ -260,7 +264,7 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Gone)
     async def gone(request: Request, error: Gone) -> Response:
-        return Response(status_code=499)  # for the log: nobody reads it
+        return Response(status_code=error.status)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> Response:

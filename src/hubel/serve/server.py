@@ -24,6 +24,35 @@ BACKLOG = 1024  # connections that the system holds until they are taken
 SWITCH = 0.001  # seconds after which a thread hands on the interpreter: the engine's waits for it
 
 
+class Corked:
+    """A transport that sends what is written within a turn of the loop in one piece: the head of an
+    answer and its body are one call of the system and one packet.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop):
+        self._transport, self._loop = transport, loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Sent at the end of this turn."""
+        if not self._parts:
+            self._loop.call_soon(self._send)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """After what was written."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts.clear()
+
+
 class Guarded(HttpToolsProtocol):
     """A connection whose requests must come in time and with a head of sensible size.
 
@@ -35,7 +64,7 @@ class Guarded(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """A new connection has the same time for its first request as every later one."""
-        super().connection_made(transport)
+        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]
         self._head = 0
         self._timer: asyncio.TimerHandle | None = None
         if len(self.connections) > self.limits.connections:

@@ -27,6 +27,8 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 class Gone(Exception):
     """The client left before it had sent its request."""
 
+    status = 499  # for the log: nobody reads it
+
 
 class Bodies:
     """Reads bodies, so that all of them together stay within `limits.held` bytes."""

@@ -87,6 +87,10 @@ class Localized(Stored):
         told = f"mean IoU {self.iou:.2%} (the constant mean box: {self.constant:.2%})"
         return f"{told}, {self.top1:.2%} of the classes right"
 
+    def by_class(self, classes: Sequence[str]) -> dict[str, float]:
+        """The mean IoU of each class that is there."""
+        return {name: iou for name, iou, *_ in self._rows(classes)}
+
     def told(self, classes: Sequence[str]) -> list[str]:
         """Mean IoU and accuracy of every class, the lowest first, as lines."""
         rows = sorted(self._rows(classes), key=lambda row: row[1])

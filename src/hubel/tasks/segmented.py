@@ -215,11 +215,19 @@ class Segmented(Stored):
             f"boundary F1 {self.boundary_f1:.2%}"
         )
 
+    def by_class(self, classes: Sequence[str]) -> dict[str, float]:
+        """The IoU of each class that is there or was answered."""
+        each = zip(classes, self.per_class.tolist())
+        return {name: iou for name, iou in each if not math.isnan(iou)}
+
     def told(self, classes: Sequence[str]) -> list[str]:
         """The IoU of every class, the lowest first, as lines."""
-        known = [(iou, name) for iou, name in zip(self.per_class, classes) if not np.isnan(iou)]
-        wide = max((len(name) for _, name in known), default=0)
-        return [f"{name:{wide}}  IoU {iou:.2%}" for iou, name in sorted(known)]
+        known = self.by_class(classes)
+        wide = max(map(len, known), default=0)
+        return [
+            f"{name:{wide}}  IoU {known[name]:.2%}"
+            for name in sorted(known, key=lambda name: known[name])
+        ]
 
 
 def ious(confusion: NDArray[np.int64]) -> NDArray[np.float64]:

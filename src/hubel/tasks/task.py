@@ -35,7 +35,8 @@ class Answers(Protocol):
         """The scores of record in words, for the summary of a run.
 
         Those of tasks whose answer lies in the picture have besides: `told(classes)`, lines about
-        each class; `worst` (N,), all pictures, the worst first; `note(i)`, how picture i was
+        each class; where they have classes `by_class(classes)`, the `better` score of each that
+        is there; `worst` (N,), all pictures, the worst first; `note(i)`, how picture i was
         answered, in a few words; `tables(classes)`, (title, column names, rows) each; and
         `plots(classes)`, (title, {curve: points (x, y)}, what x is) each.
         """

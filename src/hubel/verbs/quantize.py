@@ -12,17 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from hubel.data import Data, decode
+from hubel.data import Data, Source, decode
 from hubel.export.change import put_int8
 from hubel.export.gate import Attempt, Judgement, smallest_drop, through_the_gate
 from hubel.export.quantize import QUANTIZERS, TOOLS, quantizable, tool_of
 from hubel.runtime.bundle import GRAPHS, Bundle
+from hubel.runtime.decode.catalogue import DECODERS
 from hubel.runtime.engine import Engine
 from hubel.runtime.engines import ENGINES, INT8, named, open_graph
 from hubel.runtime.machine import cores
 from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Predictor
+from hubel.tasks.catalogue import TASKS
 from hubel.verbs.judge import bundle_judge
+from hubel.verbs.scenes import scenes_of, score_on
 from hubel.verbs.tags import TagScores
 from hubel.verbs.val import Scores, held_out, score
 
@@ -80,19 +83,22 @@ def quantize(
     """Give a bundle an int8 graph for each engine that can be quantized for here, or for those that
     are named, if the score on the validation pictures drops by no more than `max_drop` points.
 
-    Ranges are measured on training pictures; the score (top-1, or the mean average precision of
-    tags) is taken in the engine itself. Where all layers in int8 lose too much, those that disturb
-    the outputs most stay in float32, up to half of them. `data` is what the bundle was trained on,
-    by default where that lay then, or other data with training and validation pictures. For an
-    engine that does not pass the bundle has no int8 graph afterwards; an earlier one gives way.
+    Ranges are measured on training pictures; the score (top-1, the mean average precision of tags,
+    or what the task's best checkpoint is chosen by) is taken in the engine itself. Where all layers
+    in int8 lose too much, those that disturb the outputs most stay in float32, up to half of them.
+    `data` is what the bundle was trained on, by default where that lay then, or other data with
+    training and validation pictures. For an engine that does not pass the bundle has no int8 graph
+    afterwards; an earlier one gives way.
 
     Raises ValueError for bundles and data that cannot be used and engines without their tool.
     """
     opened = Bundle.open(Path(bundle))
     if not 0 <= max_drop <= 100:
         raise ValueError(f"max_drop={max_drop}: points of 100, such as 0.3")
-    if not opened.of_classes:
-        raise ValueError(f"int8 is for bundles that tell classes; this one is for {opened.task}")
+    if DECODERS[opened.task].whole is not None:
+        raise ValueError(
+            f"int8 is for networks that are scored by class; this one is for {opened.task}"
+        )
     names = tuple(engines) or quantizable()
     for name in names:
         if name not in ENGINES:
@@ -108,7 +114,8 @@ def quantize(
     pictures = _calibration(opened, found)
     threads = engine_threads or cores()
     plain = Predictor(opened, engine=Engine(opened, threads=threads))
-    reference, metric, count = _judged(plain, found)
+    judged = _judged if opened.of_classes else _judged_scenes
+    reference, metric, count = judged(plain, found)
     predictors: dict[str, Predictor | None] = {}
     with tempfile.TemporaryDirectory() as folder:
         tried = []
@@ -123,7 +130,7 @@ def quantize(
                 plain=plain,
                 reference=reference,
                 opened=opens,
-                judge=lambda predictor: _judged(predictor, found)[0],
+                judge=lambda predictor: judged(predictor, found)[0],
                 max_drop=max_drop,
                 say=say,
             )
@@ -160,7 +167,8 @@ def _data(bundle: Bundle, data: Any) -> Data:
             raise ValueError(
                 f"{bundle.folder} does not say what it was trained on; name the data: --data DATA"
             ) from None
-    found = data if isinstance(data, Data) else held_out(data, bundle)
+    opened = held_out if bundle.of_classes else scenes_of
+    found = data if isinstance(data, Data) else opened(data, bundle)
     if not len(found.train) or not len(found.val):
         raise ValueError(
             f"{found.where} are not the pictures of this bundle's training and have no training "
@@ -173,7 +181,9 @@ def _calibration(bundle: Bundle, data: Data) -> np.ndarray:
     """Training pictures as the graph takes them, uint8 (n, H, W, 3)."""
     count = len(data.train)
     chosen = np.linspace(0, count - 1, min(CALIBRATION, count)).round().astype(int)
-    pictures, _ = decode(data.train.take(chosen), bundle.preprocess)
+    source = data.train.take(chosen)
+    plain = Source(source.classes, source.names, chosen, source.pictures, source.files)
+    pictures, _ = decode(plain, bundle.preprocess)
     arrays = np.stack([np.asarray(pictures.arrays[i]) for i in range(len(pictures))])
     return np.ascontiguousarray(np.broadcast_to(arrays, (*arrays.shape[:3], 3)))
 
@@ -188,6 +198,13 @@ def _judged(predictor: Predictor, data: Data) -> tuple[Judgement, str, int]:
     assert isinstance(found, Scores)
     shares = {name: right / n for name, (n, right) in found.per_class.items() if n}
     return Judgement(found.top1, shares), "top-1", found.pictures
+
+
+def _judged_scenes(predictor: Predictor, data: Data) -> tuple[Judgement, str, int]:
+    """The same of answers that lie in the picture."""
+    found = score_on(predictor, data, 8)
+    name = TASKS[predictor.bundle.task].better.removeprefix("val_")
+    return Judgement(found.best, found.per_class), name, found.pictures
 
 
 def _facts(made: Quantized) -> dict[str, dict[str, Any]]:

@@ -14,6 +14,7 @@ from hubel.data import Data, SceneData, decode_scenes, open_scenes
 from hubel.pictures import read_picture
 from hubel.report import write_scenes_report
 from hubel.report.scenes import Shown
+from hubel.runtime.bundle import Bundle
 from hubel.runtime.predictor import Predictor, load
 from hubel.tasks.catalogue import TASKS
 from hubel.tasks.task import ByPicture
@@ -80,12 +81,16 @@ def _examples(trainer: Trainer) -> Iterator[NDArray[np.uint8]]:
 
 @dataclass(frozen=True)
 class SceneScores:
-    """Scores of a bundle whose answers lie in the picture, on data; `told` has lines for people."""
+    """Scores of a bundle whose answers lie in the picture, on data: the task's `better` one and
+    that of each class, all of them by name, and lines for people.
+    """
 
     bundle: str
     data: str
     split: str
     pictures: int
+    best: float
+    per_class: dict[str, float]
     scores: dict[str, float]
     told: tuple[str, ...]
 
@@ -96,15 +101,22 @@ class SceneScores:
         return "\n".join([head, *lines, "", *self.told])
 
 
+def task_of(bundle: Bundle) -> Any:
+    """The task that a bundle was trained for."""
+    return TASKS[bundle.task](bundle.classes, bundle.preprocess, head=bundle.network["head"])
+
+
+def scenes_of(where: Any, bundle: Bundle) -> SceneData:
+    """Data of the kind that the bundle's task is trained on: see whole_or_held."""
+    return whole_or_held(partial(open_scenes, kind=TASKS[bundle.task].data), where, bundle)
+
+
 def score_on(predictor: Predictor, data: Any, batch: int) -> SceneScores:
     """Score a bundle in its own engine on data of the kind that its task is trained on; of the data
     it was trained on, on what was held out. ValueError for data of other classes.
     """
-    bundle = predictor.bundle
-    task: Any = TASKS[bundle.task](bundle.classes, bundle.preprocess, head=bundle.network["head"])
-    found = data
-    if not isinstance(data, SceneData):
-        found = whole_or_held(partial(open_scenes, kind=task.data), data, bundle)
+    bundle, task = predictor.bundle, task_of(predictor.bundle)
+    found = data if isinstance(data, SceneData) else scenes_of(data, bundle)
     if found.classes != bundle.classes:
         raise ValueError(
             f"{found.where} has the classes {', '.join(found.classes)}, and the bundle tells "
@@ -132,5 +144,14 @@ def score(
         ]
     outcome, scores = task.outcome(dataset.names, kept, dataset)
     named = dict(zip(task.scores[1:], scores))
-    told = (outcome.score, *outcome.told(bundle.classes))
-    return SceneScores(str(bundle.folder), found.where, found.split, len(dataset), named, told)
+    classes = bundle.classes
+    return SceneScores(
+        bundle=str(bundle.folder),
+        data=found.where,
+        split=found.split,
+        pictures=len(dataset),
+        best=named[task.better],
+        per_class=outcome.by_class(classes),
+        scores=named,
+        told=(outcome.score, *outcome.told(classes)),
+    )

@@ -44,4 +44,13 @@ def score_enlarged(predictor: Predictor, data: Any, part: str, views: str) -> Sc
     told = (outcome.score, *outcome.told(bundle.classes), *left_out)
     named = dict(zip(task.scores, outcome.scores))
     words = split if views == "plain" else f"{split}; views {views}"
-    return SceneScores(str(bundle.folder), str(opened.where), words, len(pairs), named, told)
+    return SceneScores(
+        bundle=str(bundle.folder),
+        data=str(opened.where),
+        split=words,
+        pictures=len(pairs),
+        best=named[task.better],
+        per_class={},
+        scores=named,
+        told=told,
+    )

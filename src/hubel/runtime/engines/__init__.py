@@ -6,9 +6,10 @@ A page is loaded when its engine is opened: whoever answers with one does not wa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hubel.runtime.machine import version
 from hubel.runtime.names import unknown
@@ -16,7 +17,9 @@ from hubel.runtime.names import unknown
 if TYPE_CHECKING:
     import numpy as np
 
-ENGINES = ("onnxruntime", "openvino")
+PAGES = {"onnxruntime": "ort", "openvino": "ov"}
+
+ENGINES = tuple(PAGES)
 """By the names of their packages."""
 
 DEFAULT = "onnxruntime"
@@ -86,12 +89,14 @@ def open_graph(
         raise unknown("engine", engine, ENGINES)
     if not find_spec(engine):
         raise ValueError(f"the engine {engine} is not installed here: pip install 'hubel[deploy]'")
+    page = page_of(engine)
     if engine == "openvino":
-        from hubel.runtime.engines.ov import OpenVino
-
-        return OpenVino(path, threads, kept=kept, precision=precision)
-    from hubel.runtime.engines.ort import OnnxRuntime
-
+        return page.OpenVino(path, threads, kept=kept, precision=precision)
     if precision != "float32":
         raise ValueError(f"precision={precision!r}: ONNX Runtime computes this graph in float32")
-    return OnnxRuntime(path, threads)
+    return page.OnnxRuntime(path, threads)
+
+
+def page_of(engine: str) -> Any:
+    """The module of an engine, which imports the engine itself."""
+    return import_module(f"hubel.runtime.engines.{PAGES[engine]}")
