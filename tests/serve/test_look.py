@@ -11,6 +11,7 @@ from PIL import Image
 
 from hubel.export.bundle import load_module
 from hubel.networks import account
+from hubel.runtime.engines import available
 from hubel.serve import look, models
 from hubel.verbs.explain import explain
 
@@ -68,6 +69,18 @@ def test_the_table_is_that_of_the_network(service, made_bundle):
     last = [line for line in found["blocks"] if line["field"]][-1]
     assert last["field"] == [16.0, 16.0]
     assert last["jump"] == [4.0, 4.0]
+
+
+def test_engines_are_timed_side_by_side(service, made_bundle):
+    (name,) = service.models
+    found = service.get(f"/models/{name}/engines").words
+    assert (found["model"], found["input"], found["threads"]) == (name, [32, 32], 1)
+    assert {row["engine"] for row in found["engines"]} == {*available()}
+    times = [row["milliseconds"] for row in found["engines"]]
+    assert times == sorted(times)
+    assert all(row["fastest"] <= row["milliseconds"] <= row["slowest"] for row in found["engines"])
+    assert times[0] > 0
+    assert service.get("/models/other/engines").status == 404
 
 
 def test_without_torch_it_answers_and_does_not_explain(serving, files, monkeypatch):

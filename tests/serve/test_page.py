@@ -122,6 +122,17 @@ def test_evidence_stages_and_fields_are_drawn_over_the_picture(browser, service,
     assert page.errors == []
 
 
+def test_the_engines_are_timed_when_asked_for(browser, service):
+    page = browser()
+    page.open(f"http://127.0.0.1:{service.port}/")
+    page.until("!document.querySelector('#engines').hidden")
+    page.run("document.querySelector('#time').click()")
+    page.until("document.querySelectorAll('#times li').length")
+    assert "onnxruntime" in text(page, "#times li.best")
+    assert "on 1 thread. The service answers on onnxruntime." in text(page, "#timed")
+    assert page.errors == []
+
+
 def test_two_models_beside_each_other(browser, serving, made_bundle, files):
     client = serving(made_bundle, made_bundle)
     page = browser()
@@ -283,6 +294,8 @@ def test_nothing_is_wider_than_the_screen(
     give(page, *files, png(np.zeros((30, 400, 3), np.uint8)))
     page.until(ANSWERED)
     page.run("document.querySelector('#every').click()")
+    page.run("document.querySelector('#time').click()")
+    page.until("document.querySelectorAll('#times li').length")
     for path in ("/", "/docs"):
         if path != "/":
             page.open(f"http://127.0.0.1:{client.port}{path}")

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from hubel import __version__
 from hubel.pictures import PictureError
+from hubel.serve.clock import Clock
 from hubel.serve.described import (
     ASKED,
     PNG,
@@ -40,6 +41,7 @@ from hubel.serve.shapes import (
     Prediction,
     Predictions,
     Summary,
+    Timed,
     said,
     seconds,
 )
@@ -59,7 +61,7 @@ ASSETS = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     **{
         f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("page", "pane", "ask", "said", "over", "stages", "layers", "docs")
+        for name in ("page", "pane", "ask", "said", "over", "stages", "layers", "engines", "docs")
     },
 }
 OPEN = {*ASSETS, "/health", "/ready", "/openapi.json"}
@@ -76,7 +78,7 @@ def create_app(
 ) -> Door:
     """The service as an ASGI application. It answers for `models` until it is shut down."""
     metrics, bodies = Metrics(), Bodies(limits)
-    looker, drawer = Looker(limits), Drawer(limits)
+    looker, drawer, clock = Looker(limits), Drawer(limits), Clock(limits)
     course = course or Course()
 
     @asynccontextmanager
@@ -84,6 +86,7 @@ def create_app(
         yield
         looker.close()
         drawer.close()
+        clock.close()
         models.close()
 
     app = FastAPI(
@@ -202,6 +205,13 @@ def create_app(
     async def layers(name: str) -> Response:
         """The network's table: what each block and layer gives, holds, costs and sees."""
         return JSONResponse(await looker.layers(models.find(name)))
+
+    @app.get(
+        "/models/{name}/engines", responses={200: {"model": Timed}, **ASKED, 429: REFUSALS[429]}
+    )
+    async def engines(name: str) -> Response:
+        """How long each engine that is here takes for one picture, timed now."""
+        return JSONResponse(await clock.engines(models.find(name)))
 
     @app.get("/health", responses=some(403, 421))
     async def health() -> dict[str, str]:

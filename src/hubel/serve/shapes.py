@@ -113,6 +113,24 @@ class Card(Summary):
     card: str
 
 
+class Time(Form):
+    """Milliseconds of one picture by itself: the median of some rounds, and their extremes."""
+
+    engine: str
+    milliseconds: float
+    fastest: float
+    slowest: float
+
+
+class Timed(Form):
+    """The engines of a model, the fastest first; `input` is the (height, width) of the picture."""
+
+    model: str
+    threads: int
+    input: list[int]
+    engines: list[Time]
+
+
 def said(served: Served, told: Told, top: int) -> dict[str, Any]:
     """One picture's answer as `Said`."""
     answer, classes = told.answer, served.bundle.classes

@@ -1,6 +1,7 @@
 // The page: pictures come in, each is asked about, and what is known of the current one is shown.
 
 import { ask, asking } from "./ask.js";
+import { forget, timeEngines } from "./engines.js";
 import { showLayers } from "./layers.js";
 import { Pane, answer, page } from "./pane.js";
 import { about, spoken } from "./said.js";
@@ -131,6 +132,8 @@ async function arrange() {
     page.panes.forEach((pane) => pane.show(page.current));
     evidence();
   }
+  $("engines").hidden = false;
+  forget();
   $("network").hidden = true;
   if (!summary.network.includes(":") && summary.task !== "upscale") {
     await showLayers(names[0], (layer) => {
@@ -193,6 +196,7 @@ $("strength").addEventListener("input", () => {
   page.panes.forEach((pane) => pane.draw());
   evidence();
 });
+$("time").addEventListener("click", () => timeEngines(models.get(chosen()[0])));
 for (const id of ["label", "method"]) $(id).addEventListener("change", evidence);
 
 function fail(error) {
