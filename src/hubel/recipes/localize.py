@@ -5,7 +5,9 @@
 
 White blood cells, cut from their pictures with random margins (hubel convert --around WBC), at 128
 pixels in bf16: mean IoU 86.0 % on 343 validation pictures, where the constant mean box has 37.1 %;
-14 minutes by the clock on one thread beside other trainings, one seed.
+14 minutes by the clock on one thread beside other trainings, one seed. The generated shapes, 60
+epochs at 128 pixels in bf16: 86.4 % on 100 validation pictures, the constant mean box 10.3 %; ten
+minutes likewise.
 """
 
 from hubel.data.augment import Brightness, Contrast, Mirror, Place
