@@ -25,6 +25,13 @@ def export(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The folder; beside the bundle by default.")
     ] = None,
+    bake_resize: Annotated[
+        bool,
+        typer.Option(
+            "--bake-resize",
+            help="onnx, openvino: take pictures of any size, give probabilities.",
+        ),
+    ] = False,
     int8: Annotated[
         bool, typer.Option("--int8", help="Give the bundle itself int8 graphs that pass the gate.")
     ] = False,
@@ -48,8 +55,10 @@ def export(
 
     if int8 == (to is not None):
         raise typer.BadParameter("choose one: --to TARGET writes a folder, --int8 into the bundle")
-    alien = [("--out", out)] if int8 else [("--max-drop", max_drop), ("--data", data),
-                                           ("--engine", engine)]  # fmt: skip
+    if int8:
+        alien = [("--out", out), ("--bake-resize", bake_resize or None)]
+    else:
+        alien = [("--max-drop", max_drop), ("--data", data), ("--engine", engine)]
     for option, given in alien:
         if given is not None:
             raise typer.BadParameter(f"{option} belongs to {'--to' if int8 else '--int8'}")
@@ -69,7 +78,7 @@ def export(
         return
     from hubel.verbs.export import export as verb
 
-    done = verb(bundle, to, out=out, engine_threads=engine_threads)
+    done = verb(bundle, to, bake_resize=bake_resize, out=out, engine_threads=engine_threads)
     if as_json:
         print(json.dumps(done.to_dict(), indent=1))
         return
@@ -77,7 +86,8 @@ def export(
     for name, size in done.files.items():
         print(f"  {name:<20} {size / 2**20:9.2f} MiB")
     found = done.replay
-    print(f"{found.pictures} golden pictures answered there as by the bundle: {found}")
+    kind = "pictures of many sizes" if bake_resize else "golden pictures"
+    print(f"{found.pictures} {kind} answered there as by the bundle: {found}")
     print(f"Use it: {done.use}")
 
 

@@ -22,9 +22,9 @@ MARK = "hubel.json"
 """In every folder of an export: what it is."""
 
 
-def mark(bundle: Bundle, folder: Path, to: str) -> None:
-    """Note what the folder is, and of which bundle."""
-    facts = {"to": to, "bundle": sha256(bundle.folder / SUMS), **words_of(bundle)}
+def mark(bundle: Bundle, folder: Path, to: str, **more: str) -> None:
+    """Note what the folder is, and of which bundle; `more` words are those of its files."""
+    facts = {"to": to, "bundle": sha256(bundle.folder / SUMS), **words_of(bundle), **more}
     write_whole(folder / MARK, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -53,8 +53,7 @@ def write_onnx_file(bundle: Bundle, folder: Path, threads: int) -> Session:
 
 def write_openvino(bundle: Bundle, folder: Path, threads: int) -> Session:
     """model.xml and model.bin in float32; the words stand in rt_info/hubel of the .xml."""
-    if not find_spec("openvino"):
-        raise ValueError("OpenVINO is not installed here: pip install 'hubel[deploy]'")
+    need_openvino()
     import openvino
 
     path = folder / "model.xml"
@@ -62,11 +61,17 @@ def write_openvino(bundle: Bundle, folder: Path, threads: int) -> Session:
     return open_graph("openvino", path, threads)
 
 
-def save_openvino(model: Any, bundle: Bundle, path: Path) -> None:
-    """A model of OpenVINO as .xml and .bin, with the words of the bundle."""
+def need_openvino() -> None:
+    """ValueError where it is not installed."""
+    if not find_spec("openvino"):
+        raise ValueError("OpenVINO is not installed here: pip install 'hubel[deploy]'")
+
+
+def save_openvino(model: Any, bundle: Bundle, path: Path, **more: str) -> None:
+    """A model of OpenVINO as .xml and .bin, with the words of the bundle and `more`."""
     import openvino
 
-    for key, text in words_of(bundle).items():
+    for key, text in {**words_of(bundle), **more}.items():
         model.set_rt_info(text, ["hubel", key])
     openvino.save_model(model, path, compress_to_fp16=False)
 

@@ -79,10 +79,14 @@ def replay(predictor: Predictor) -> Replay:
     )
 
 
+def golden_files(bundle: Bundle) -> list[Path]:
+    """The golden pictures as they came, before preprocessing."""
+    return [bundle.folder / "golden" / p["file"] for p in _read(bundle)[0]]
+
+
 def golden_pictures(bundle: Bundle) -> np.ndarray:
     """The golden pictures as the network gets them, uint8 (n, H, W, 3)."""
-    pictures, _ = _read(bundle)
-    return np.stack([bundle.preprocess(bundle.folder / "golden" / p["file"]) for p in pictures])
+    return np.stack([bundle.preprocess(file) for file in golden_files(bundle)])
 
 
 def fingerprint(prepared: np.ndarray) -> str:
