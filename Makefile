@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+NODE := docs/clients/node_modules/ready
 export HUBEL_DATA ?= $(wildcard $(CURDIR)/../shared/data)
 
 .PHONY: demo test test-all check accept format wheel clean
@@ -11,13 +12,18 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,deploy,serve,test,check]'
 	@touch $@
 
+# What the programs of docs/clients need, pinned there; without npm their tests are skipped.
+$(NODE): docs/clients/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix docs/clients --ignore-scripts --no-audit \
+		--no-fund --loglevel=error && touch $@; fi
+
 demo: $(VENV)/ready        ## train on real digits, answer for unseen ones, show where everything lies
 	@$(BIN)/hubel demo
 
-test: $(VENV)/ready        ## the tests of every room
+test: $(VENV)/ready $(NODE) ## the tests of every room
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/ready    ## the same for every registered network, and the long ones
+test-all: $(VENV)/ready $(NODE) ## the same for every registered network, and the long ones
 	$(BIN)/python -m pytest
 
 check: $(VENV)/ready       ## formatter, linter, types, import order of the rooms
@@ -38,4 +44,4 @@ wheel: $(VENV)/ready
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) docs/clients/node_modules build dist .pytest_cache .mypy_cache .ruff_cache
