@@ -13,7 +13,7 @@ static ov::Tensor read(const std::string& path) {
   file >> kind >> width >> height >> most;
   file.get();
   if (!file || kind != "P6" || most != 255)
-    throw std::runtime_error(path + " is no binary 8-bit PPM; djpeg photo.jpg > photo.ppm makes one");
+    throw std::runtime_error(path + " is no binary 8-bit PPM; djpeg -rgb makes one of a JPEG");
   ov::Tensor picture(ov::element::u8, {1, height, width, 3});
   if (!file.read(static_cast<char*>(picture.data()), picture.get_byte_size()))
     throw std::runtime_error(path + " is cut short");

@@ -6,6 +6,7 @@ ort.env.wasm.numThreads = 1; // more want a page that is cross-origin isolated
 
 // model: the bytes or the address of model.onnx; facts: what hubel.json beside it says.
 export async function open(model, facts) {
+  if (!facts.gives) throw new Error("this export does not resize: hubel export --bake-resize");
   const session = await ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
   const classes = JSON.parse(facts.classes);
 
