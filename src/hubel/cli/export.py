@@ -55,10 +55,11 @@ def export(
 
     if int8 == (to is not None):
         raise typer.BadParameter("choose one: --to TARGET writes a folder, --int8 into the bundle")
-    if int8:
-        alien = [("--out", out), ("--bake-resize", bake_resize or None)]
-    else:
-        alien = [("--max-drop", max_drop), ("--data", data), ("--engine", engine)]
+    alien: list[tuple[str, object]] = (
+        [("--out", out), ("--bake-resize", bake_resize or None)]
+        if int8
+        else [("--max-drop", max_drop), ("--data", data), ("--engine", engine)]
+    )
     for option, given in alien:
         if given is not None:
             raise typer.BadParameter(f"{option} belongs to {'--to' if int8 else '--int8'}")
