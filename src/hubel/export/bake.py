@@ -149,9 +149,9 @@ def _check(bundle: Bundle) -> None:
     """ValueError where a bundle's answers or its preprocessing cannot be in the graph."""
     if bundle.task not in ENDS:
         raise ValueError(
-            f"{bundle.folder} is for the task {bundle.task}; --bake-resize is for bundles that "
-            "answer with classes, since places in a picture are worked out behind the graph: "
-            "export without it and prepare pictures in the client"
+            f"{bundle.folder} is for the task {bundle.task}; --bake-resize is for "
+            f"{' and '.join(ENDS)}, as what others answer is worked out behind the graph: export "
+            "without it and prepare pictures in the client"
         )
     if bundle.preprocess.filter not in MODES:
         raise ValueError(
