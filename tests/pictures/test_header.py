@@ -46,8 +46,10 @@ def test_orientation(image, written, read):
 
 
 def test_what_is_no_picture_is_refused():
-    with pytest.raises(PictureError, match="damaged"):
+    with pytest.raises(PictureError, match="is not a picture in a known format"):
         read_header(b"no picture")
+    with pytest.raises(PictureError, match="is empty"):
+        read_header(b"")
 
 
 def test_the_size_is_that_of_the_upright_picture(image):

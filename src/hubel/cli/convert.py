@@ -8,9 +8,9 @@ SHOWN = 5
 
 
 def convert(
-    data: str = typer.Argument(..., help="A folder of Pascal VOC, COCO or YOLO, or its file."),
+    data: str = typer.Argument(..., help="A folder of VOC, COCO, YOLO or parquet, or its file."),
     folder: str = typer.Argument(..., help="A new folder."),
-    to: str = typer.Option(..., metavar="FORMAT", help="voc, coco or yolo."),
+    to: str = typer.Option(..., metavar="FORMAT", help="voc, coco, yolo or parquet."),
     around: str | None = typer.Option(
         None, metavar="CLASS", help="Cut a picture around each object of this class, for localize."
     ),

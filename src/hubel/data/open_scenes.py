@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hubel.data.maps import Mapped, Maps, map_folders, open_maps, painted_maps
-from hubel.data.objects import coco, shapes, yolo
+from hubel.data.objects import coco, parquet, shapes, yolo
 from hubel.data.objects.coco import coco_files
 from hubel.data.objects.open import open_objects
 from hubel.data.objects.types import Objects, Scene, Scenes
 from hubel.data.objects.voc import is_voc
 from hubel.data.objects.yolo import yolo_file
 from hubel.data.open import fingerprint, train_and_val
+from hubel.data.parquet import Cell
 from hubel.data.types import Data, Finding, Source, class_counts
 from hubel.pictures import PictureError
 from hubel.pictures.header import read_header
@@ -104,6 +105,8 @@ def kind_of(where: str | os.PathLike[str]) -> str:
         return "masks" if yolo.has_masks(file) else "objects"
     if folder and is_voc(path):
         return "objects"
+    if (folder or ending) and parquet.has_objects(path):
+        return "masks" if parquet.has_masks(path) else "objects"
     return "maps" if map_folders(path) else "classes"
 
 
@@ -178,9 +181,16 @@ def _source(classes: tuple[str, ...], scenes: list[Any], files: tuple[Path, ...]
     for row, scene in zip(targets, scenes):
         row[list(scene.present if isinstance(scene, Mapped) else scene.objects.labels)] = 1
     pictures = [scene.picture for scene in scenes]
-    files = tuple(Path(p) for p in pictures if isinstance(p, str | os.PathLike)) or files
+    files = tuple(dict.fromkeys(file for p in pictures if (file := _file(p)))) or files
     names = [scene.name for scene in scenes]
     return SceneSource(classes, names, targets, pictures, files, scenes=tuple(scenes))
+
+
+def _file(picture: Any) -> Path | None:
+    """What a picture is read from."""
+    if isinstance(picture, Cell):
+        return picture.file
+    return Path(picture) if isinstance(picture, str | os.PathLike) else None
 
 
 def _sound(scenes: list[Any], findings: list[Finding]) -> list[Any]:

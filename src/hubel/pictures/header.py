@@ -7,7 +7,15 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from hubel.pictures.read import PictureError, Readable, open_image, open_source, orientation, quiet
+from hubel.pictures.read import (
+    PictureError,
+    Readable,
+    not_a_picture,
+    open_image,
+    open_source,
+    orientation,
+    quiet,
+)
 
 
 class Header(NamedTuple):
@@ -34,6 +42,8 @@ def read_header(source: Readable) -> Header:
         try:
             with quiet():
                 image = open_image(file)
+        except Image.UnidentifiedImageError:
+            raise not_a_picture(file, name) from None
         except Exception as error:
             raise PictureError(name, "damaged", f"is damaged ({error}); restore it") from None
         with image:

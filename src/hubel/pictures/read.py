@@ -104,7 +104,7 @@ def read_picture(
                 image = open_image(file)
                 frames = _frames(image)
         except Image.UnidentifiedImageError:
-            raise _not_a_picture(file, name) from None
+            raise not_a_picture(file, name) from None
         except Exception as error:  # a damaged header makes the readers raise anything
             raise _damaged(name, error) from None
         with image:
@@ -318,7 +318,8 @@ def _too_large(size: tuple[int, int], max_pixels: int) -> str:
     return f"is too large ({size[0]:,} x {size[1]:,}); {rule}"
 
 
-def _not_a_picture(file: BinaryIO, name: str) -> PictureError:
+def not_a_picture(file: BinaryIO, name: str) -> PictureError:
+    """The error for a file that no reader knows."""
     file.seek(0)
     if not file.read(1):
         return PictureError(name, "empty", "is empty (0 bytes); restore or remove it")

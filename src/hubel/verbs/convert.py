@@ -39,7 +39,7 @@ def convert(
     around: str | None = None,
     times: int = 1,
 ) -> Converted:
-    """Write a data set of objects into a new folder as "voc", "coco" or "yolo".
+    """Write a data set of objects into a new folder as "voc", "coco", "yolo" or "parquet".
 
     Pictures are copied byte for byte, boxes keep every digit. What the format cannot say and what
     was wrong in the annotations is told. With `around`, the name of a class, the pictures are cut

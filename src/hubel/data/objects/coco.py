@@ -113,7 +113,7 @@ def _scenes(
         things = []
         for annotation in of_picture.pop(image["id"], ()):
             try:
-                things.append(_thing(annotation, size, categories))
+                things.append(thing(annotation, size, categories))
             except (KeyError, TypeError, ValueError) as error:
                 message = f"annotation {annotation.get('id')}: {error}; left out"
                 findings.append(Finding(name, "broken annotation", message))
@@ -142,9 +142,10 @@ def _folder(file: Path, names: Sequence[str]) -> Path:
     raise ValueError(f"{file}: its pictures ({names[0]}, ...) are not there; looked into {looked}")
 
 
-def _thing(
-    annotation: Mapping[str, Any], size: tuple[int, int], categories: Mapping[int, str]
+def thing(
+    annotation: Mapping[str, Any], size: tuple[int, int], categories: Mapping[Any, str]
 ) -> Thing:
+    """An object as an annotation says it; ValueError or TypeError for a broken one."""
     number = annotation["category_id"]
     mask = _mask(annotation.get("segmentation"), size)
     if annotation.get("bbox"):
@@ -174,8 +175,8 @@ def _mask(segmentation: Any, size: tuple[int, int]) -> Mask | None:
     return Mask(size, outline=tuple(polygons))
 
 
-def write_coco(scenes: Scenes, folder: Path, files: dict[str, Path]) -> None:
-    """Write annotations/instances_<part>.json; `files` are the pictures there, by name."""
+def write_coco(scenes: Scenes, folder: Path) -> None:
+    """Write annotations/instances_<part>.json for pictures in that folder."""
     ids = scenes.ids or tuple(range(len(scenes.classes)))
     categories = [{"id": i, "name": name} for i, name in zip(ids, scenes.classes)]
     for part, inside in scenes.parts.items():
@@ -183,17 +184,18 @@ def write_coco(scenes: Scenes, folder: Path, files: dict[str, Path]) -> None:
         annotations: list[dict[str, Any]] = []
         for number, scene in enumerate(inside, 1):
             height, width = scene.size
-            name = files[scene.name].relative_to(folder).as_posix()
-            images.append({"id": number, "file_name": name, "height": height, "width": width})
-            for k in range(len(scene.objects)):
-                entry = _written(scene, k, ids)
-                annotations.append({"id": len(annotations) + 1, "image_id": number, **entry})
+            named = {"file_name": scene.name, "height": height, "width": width}
+            images.append({"id": number, **named})
+            for k, label in enumerate(scene.objects.labels.tolist()):
+                entry = {"id": len(annotations) + 1, "image_id": number, "category_id": ids[label]}
+                annotations.append({**entry, **written(scene, k)})
         content = {"images": images, "annotations": annotations, "categories": categories}
         file = folder / "annotations" / f"instances_{'train' if part == WHOLE else part}.json"
         write_whole(file, json.dumps(content, ensure_ascii=False) + "\n")
 
 
-def _written(scene: Scene, k: int, ids: Sequence[int]) -> dict[str, Any]:
+def written(scene: Scene, k: int) -> dict[str, Any]:
+    """What an annotation says of object k of a scene, but for its class."""
     objects = scene.objects
     x1, y1, x2, y2 = objects.boxes[k].tolist()
     mask = objects.masks[k]
@@ -208,7 +210,6 @@ def _written(scene: Scene, k: int, ids: Sequence[int]) -> dict[str, Any]:
             segmentation = {"segmentation": {"size": list(mask.size), "counts": text}}
     box = [round(value, 6) for value in (x1, y1, x2 - x1, y2 - y1)]
     return {
-        "category_id": ids[objects.labels[k]],
         "bbox": box,
         "area": round(area, 6),
         "iscrowd": int(objects.crowd[k]),

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
 
 from hubel.data.layout import WHOLE
 from hubel.data.objects.coco import coco_files, read_coco, write_coco
+from hubel.data.objects.parquet import has_objects, read_parquet, write_parquet
 from hubel.data.objects.shapes import NAMES, read_shapes
-from hubel.data.objects.types import Scenes
+from hubel.data.objects.types import Scene, Scenes
 from hubel.data.objects.voc import is_voc, read_voc, write_voc
 from hubel.data.objects.yolo import read_yolo, write_yolo, yolo_file
+from hubel.pictures.header import read_header
+from hubel.pictures.read import SUFFIXES
+from hubel.runtime.files import write_whole
 from hubel.runtime.names import unknown
 
-FORMATS: dict[str, tuple[Callable[[Scenes, Path, dict[str, Path]], None], str]] = {
+FORMATS: dict[str, tuple[Callable[[Scenes, Path], None], str]] = {
     "voc": (write_voc, "JPEGImages"),
     "coco": (write_coco, "images/{part}"),
     "yolo": (write_yolo, "images/{part}"),
+    "parquet": (write_parquet, ""),
 }
-"""What can be written -> the writer, and the folder of its pictures."""
+"""What can be written -> the writer, and the folder of its pictures where they are files beside."""
 
 
 def open_objects(where: str | os.PathLike[str]) -> Scenes:
     """Pictures with objects from a folder or an annotation file.
 
     Pascal VOC (Annotations/, or XML files beside pictures), COCO (a .json, or one for each part),
-    YOLO (a data.yaml), or a name: `shapes`, generated scenes, and `shape`, with one shape each.
-    Paths in the files are relative to them. Mistakes in annotations are `findings` by name and left
-    out; nothing is rewritten. ValueError for what is none of these.
+    YOLO (a data.yaml), parquet with a column of objects, or a name: `shapes`, generated scenes, and
+    `shape`, with one shape each. Paths in the files are relative to them. Mistakes in annotations
+    are `findings` by name and left out; nothing is rewritten. ValueError for what is none of these.
     """
     path = Path(where)
     if (most := NAMES.get(os.fspath(where))) and not path.exists():
@@ -51,14 +53,17 @@ def open_objects(where: str | os.PathLike[str]) -> Scenes:
             return read_voc(path)
     else:
         raise ValueError(f"{path}: there is no such file or folder")
+    if has_objects(path):
+        return read_parquet(path)
     raise ValueError(
         f"{path}: no annotations of objects; neither Pascal VOC (Annotations/*.xml) nor COCO "
-        "(*.json) nor YOLO (data.yaml)"
+        "(*.json) nor YOLO (data.yaml) nor parquet with a column of objects"
     )
 
 
 def write_objects(scenes: Scenes, folder: str | os.PathLike[str], kind: str) -> list[str]:
-    """Write pictures (copied as they are) and annotations into a new folder as voc, coco or yolo.
+    """Write pictures (copied as they are) and annotations into a new folder as voc, coco, yolo or
+    parquet.
 
     Gives what the format cannot say, in words. ValueError for an unknown format and for a folder
     that has something in it.
@@ -69,26 +74,34 @@ def write_objects(scenes: Scenes, folder: str | os.PathLike[str], kind: str) -> 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is not an empty folder; name a new one")
     write, pictures = FORMATS[kind]
-    files: dict[str, Path] = {}
+    write(_copied(scenes, folder, pictures) if pictures else scenes, folder)
+    return lost(scenes, kind)
+
+
+def _copied(scenes: Scenes, folder: Path, pictures: str) -> Scenes:
+    """The scenes with their pictures in a folder of this one, named by their paths there."""
+    parts: dict[str, list[Scene]] = {}
     taken: set[Path] = set()
     for part, inside in scenes.parts.items():
         place = folder / pictures.format(part="train" if part == WHOLE else part)
         place.mkdir(parents=True, exist_ok=True)
+        parts[part] = []
         for scene in inside:
-            target, number = place / Path(scene.name).name, 1
+            stem, suffix = Path(scene.name).stem, Path(scene.name).suffix
+            if suffix.lower() not in SUFFIXES:  # a row that has no path
+                stem, suffix = (
+                    Path(scene.name).name,
+                    f".{read_header(scene.picture).format.lower()}",
+                )
+            target, number = place / f"{stem}{suffix}", 1
             while target.with_suffix("") in taken:  # a.jpg and a.png would share their text
                 number += 1
-                target = place / f"{Path(scene.name).stem}-{number}{Path(scene.name).suffix}"
+                target = place / f"{stem}-{number}{suffix}"
             taken.add(target.with_suffix(""))
-            files[scene.name] = target
-            if isinstance(scene.picture, np.ndarray):
-                Image.fromarray(scene.picture).save(target)
-            elif isinstance(scene.picture, str | os.PathLike):
-                shutil.copyfile(scene.picture, target)
-            else:
-                target.write_bytes(bytes(scene.picture))  # type: ignore[arg-type]
-    write(scenes, folder, files)
-    return lost(scenes, kind)
+            write_whole(target, scene.file(), sync=False)
+            name = target.relative_to(folder).as_posix()
+            parts[part].append(replace(scene, name=name, picture=target))
+    return replace(scenes, parts=parts)
 
 
 def lost(scenes: Scenes, kind: str) -> list[str]:
@@ -103,4 +116,4 @@ def lost(scenes: Scenes, kind: str) -> list[str]:
     }
     difficult, crowds, every, some = counted
     missing = {"voc": (crowds, every), "coco": (difficult,), "yolo": (difficult, crowds, some)}
-    return [text.format(counted[text]) for text in missing[kind] if counted[text]]
+    return [text.format(counted[text]) for text in missing.get(kind, ()) if counted[text]]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from hubel.data.objects.mask import Mask
 from hubel.data.types import Finding
-from hubel.pictures.read import Readable
+from hubel.pictures.read import Readable, open_source
 
 OVERHANG = 1.0
 """Pixels by which a box may stick out of its picture: programs round in different ways."""
@@ -72,6 +74,14 @@ class Scene:
     size: tuple[int, int]
     picture: Readable = field(repr=False)
     objects: Objects
+
+    def file(self) -> bytes:
+        """The picture's file, byte for byte; a PNG of one that is an array."""
+        if isinstance(self.picture, np.ndarray):
+            Image.fromarray(self.picture).save(made := io.BytesIO(), "PNG")
+            return made.getvalue()
+        with open_source(self.picture)[0] as file:
+            return file.read()
 
 
 @dataclass

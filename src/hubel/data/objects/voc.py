@@ -114,12 +114,12 @@ def _picture(file: Path, folder: Path, named: str | None) -> Path | None:
     return None
 
 
-def write_voc(scenes: Scenes, folder: Path, files: dict[str, Path]) -> None:
-    """Write Annotations and ImageSets into a folder; `files` are the pictures there, by name."""
+def write_voc(scenes: Scenes, folder: Path) -> None:
+    """Write Annotations and ImageSets for pictures in that folder."""
     for part, inside in scenes.parts.items():
         stems = []
         for scene in inside:
-            picture = files[scene.name]
+            picture = Path(scene.name)
             stems.append(picture.stem)
             text = _written(scene, picture.name, scenes.classes)
             write_whole(folder / "Annotations" / f"{picture.stem}.xml", text)

@@ -140,14 +140,14 @@ def _thing(words: list[str], size: tuple[int, int], classes: Sequence[str]) -> T
     return Thing(label, mask.box(), mask)
 
 
-def write_yolo(scenes: Scenes, folder: Path, files: dict[str, Path]) -> None:
-    """Write labels/ and data.yaml; `files` are the pictures there, below images/, by name."""
+def write_yolo(scenes: Scenes, folder: Path) -> None:
+    """Write labels/ and data.yaml for pictures in that folder, below images/."""
     import yaml
 
     named = {WHOLE: "train"}
     for inside in scenes.parts.values():
         for scene in inside:
-            write_whole(_labels(files[scene.name]), _written(scene))
+            write_whole(_labels(folder / scene.name), _written(scene))
     parts = {named.get(part, part): f"images/{named.get(part, part)}" for part in scenes.parts}
     content = {**parts, "names": dict(enumerate(scenes.classes))}
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
