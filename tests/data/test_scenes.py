@@ -30,6 +30,7 @@ from hubel.data.legends import IGNORED
 from hubel.data.objects import Mask, encode, write_objects
 from hubel.data.objects.types import Scene, Scenes, Thing, gathered
 from hubel.data.open_scenes import open_scenes
+from hubel.data.planes import ignored
 from hubel.data.scenes import decode_scenes
 from hubel.pictures import Preprocess
 
@@ -258,8 +259,40 @@ def test_crowds_and_difficult_objects_are_not_trained_on(tmp_path):
         write_objects(Scenes("made", ("a",), {"val": [scene]}), tmp_path / kind, kind)
         scened = opened(tmp_path / kind, Preprocess((20, 30)))
         assert len(scened.truth(0)) == left
-        counted = {"coco": 2, "voc": 2}[kind]  # neither file can say both
-        assert len(scened.batch(0, 0, np.arange(1)).targets.labels) == counted
+        targets = scened.batch(0, 0, np.arange(1)).targets
+        assert len(targets.labels) == 2  # neither file can say both
+        assert targets.ignored.tolist() == [[0, *box]]
+
+
+@pytest.mark.parametrize("name", ["mirror", "turns", "place", "mosaic", "all"])
+def test_regions_to_ignore_move_with_the_pixels(blocks, tmp_path, name):
+    """Beside every object a crowd with the same box: both move alike."""
+    data = open_scenes(blocks, val=1.0)
+    scenes = []
+    for scene in data.val.scenes:
+        boxes = scene.objects.boxes[:2].tolist()
+        things = [Thing("a", tuple(box), crowd=crowd) for box in boxes for crowd in (False, True)]
+        objects = gathered("", scene.size, things, data.classes, [])
+        scenes.append(Scene(scene.name, scene.size, scene.picture, objects))
+    write_objects(Scenes("made", data.classes, {"val": scenes}), tmp_path / "crowds", "coco")
+    steps = tuple(step for step in STEPS[name] if not isinstance(step, Paste))
+    scened = opened(tmp_path / "crowds", sharp(), augment=steps)
+    targets = scened.batch(5, 1, np.arange(COUNT), steps).targets
+    objects = torch.cat([targets.pictures[:, None].float(), targets.boxes], 1).tolist()
+    assert len(objects) >= COUNT
+    assert all(each in targets.ignored.tolist() for each in objects)
+    again = scened.batch(5, 1, np.array([7, 3]), steps).targets.ignored
+    parts = [targets.ignored[targets.ignored[:, 0] == n, 1:] for n in (7, 3)]
+    assert torch.equal(again[:, 1:], torch.cat(parts))
+    assert again[:, 0].tolist() == [0] * len(parts[0]) + [1] * len(parts[1])
+
+
+def test_objects_without_the_mask_asked_for_are_ignored():
+    mask = Mask((20, 30), counts=(0, 600))
+    things = [Thing("a", (0, 0, 30, 20), mask), Thing("a", (2, 3, 12, 13))]
+    objects = gathered("x", (20, 30), things, ["a"], [])
+    assert len(ignored(objects, masks=False)) == 0
+    assert ignored(objects, masks=True).tolist() == [[2, 3, 12, 13]]
 
 
 def test_words_there_and_back():

@@ -151,3 +151,33 @@ def test_broken_networks_are_told_from_bad_ones():
     outputs = [np.full((9, 4), np.nan), np.zeros(9), np.zeros((9, 3))]
     with pytest.raises(NotNumbers, match="the network is broken"):
         task().judged(outputs, Shapes(1, 64), 0)
+
+
+def test_regions_to_ignore_ask_for_nothing_but_objects():
+    draws = torch.Generator().manual_seed(0)
+    middles = torch.rand(2, 50, 2, generator=draws) * 64
+    boxes = torch.cat([middles - 4, middles + 4], -1)
+    logits = [torch.randn(2, 50, *rest, generator=draws) for rest in ((), (3,))]
+    given = targets((0, 3, 3, 30, 25, 1), (1, 9, 2, 15, 8, 0))
+    region = torch.tensor([[1.0, 0, 0, 32, 64]])
+
+    def gradient(ignored):
+        objectness = logits[0].clone().requires_grad_()
+        outputs = (boxes, objectness, logits[1])
+        detect = task()
+        assigned = detect.assigned(outputs, given)
+        detect.told(outputs, given._replace(ignored=ignored), assigned).backward()
+        taken = torch.zeros(2, 50, dtype=torch.bool)
+        taken[assigned.pictures, assigned.cells] = True
+        return objectness.grad, taken
+
+    before, taken = gradient(region[:0])
+    after, _ = gradient(region)
+    left = torch.zeros(2, 50, dtype=torch.bool)
+    left[1] = middles[1, :, 0] < 32
+    assert (left & taken).any()
+    silent = left & ~taken
+    assert 15 < silent.sum() < 35
+    assert (before != 0).all()
+    assert (after[silent] == 0).all()
+    assert torch.equal(after[~silent], before[~silent])

@@ -5,7 +5,7 @@ and for every pixel whose it is or of which class. NumPy only.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,14 @@ class Frame:
     """`pixels` uint8 (H, W, C). Objects: `boxes` float64 (n, 4) in its pixels and `labels` int64
     (n,). `planes` (H, W, P): uint16, where a pixel has k + 1 it belongs to object k, in as many
     planes as objects overlap; of class maps uint8, one plane of class numbers; None without either.
+    `ignored` (m, 4) are boxes in which nobody says what is there.
     """
 
     pixels: NDArray[np.uint8]
     boxes: NDArray[np.float64]
     labels: NDArray[np.int64]
     planes: NDArray[np.uint8] | NDArray[np.uint16] | None = None
+    ignored: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 4)))
 
     @property
     def of_classes(self) -> bool:
@@ -44,8 +46,11 @@ class Frame:
         pixels: NDArray[np.uint8],
         planes: NDArray[np.uint8] | NDArray[np.uint16] | None,
         objects: Objects,
+        ignored: NDArray[np.float64],
     ) -> None:
-        """Add the window of a tile: its pixels, and from the whole picture planes and objects."""
+        """Add the window of a tile: its pixels, and from the whole picture planes, objects and
+        boxes to ignore.
+        """
         top, left, bottom, right = tile.window
         self.pixels[top:bottom, left:right] = pixels
         before = len(self.labels)
@@ -54,10 +59,10 @@ class Frame:
             if before and not self.of_classes:
                 moved = np.where(moved, moved + np.uint16(before), np.uint16(0))
             self.planes[top:bottom, left:right, : moved.shape[2]] = moved
-        boxes = tile.boxes(objects.boxes)
-        seen = boxes.clip((left, top, left, top), (right, bottom, right, bottom))
-        gone = _areas(seen) < KEPT * _areas(boxes)
-        self._join(seen, objects.labels, gone)
+        boxes, regions = tile.boxes(objects.boxes), tile.boxes(ignored)
+        seen, unknown = (b.clip((left, top) * 2, (right, bottom) * 2) for b in (boxes, regions))
+        self._join(seen, objects.labels, _areas(seen) < KEPT * _areas(boxes))
+        self.ignored = np.concatenate([self.ignored, unknown[_areas(unknown) > 0]])
 
     def paste(self, other: Frame, chosen: NDArray[np.bool_]) -> None:
         """Copy objects of another frame over this one, or classes of a map: `chosen` (n,) of its

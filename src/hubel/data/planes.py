@@ -65,7 +65,14 @@ def trained(objects: Objects, masks: bool) -> Objects:
     """The objects that are trained on: no crowds, none that are difficult and, for `masks`, those
     that have one.
     """
-    counted = objects.counted
-    if masks:
-        counted = counted & np.array([mask is not None for mask in objects.masks], bool)
-    return objects.take(np.flatnonzero(counted).tolist())
+    return objects.take(np.flatnonzero(_are_trained(objects, masks)).tolist())
+
+
+def ignored(objects: Objects, masks: bool) -> NDArray[np.float64]:
+    """The boxes (n, 4) of all others: what is in them is not known to be ground."""
+    return objects.boxes[~_are_trained(objects, masks)]
+
+
+def _are_trained(objects: Objects, masks: bool) -> NDArray[np.bool_]:
+    has_mask = np.array([mask is not None for mask in objects.masks], bool)
+    return objects.counted & (has_mask | (not masks))

@@ -23,7 +23,7 @@ from hubel.data.moving import Mosaic, Paste
 from hubel.data.objects.types import NOTHING, Objects, Scene
 from hubel.data.open_scenes import SceneSource
 from hubel.data.placing import Tile, View, cornered, framed, placed
-from hubel.data.planes import Planes, trained
+from hubel.data.planes import Planes, ignored, trained
 from hubel.data.types import Batch, Finding, Source, Taken
 from hubel.pictures import PictureError, Preprocess
 from hubel.pictures.read import Readable
@@ -35,13 +35,15 @@ COLOURS = (Brightness, Contrast, Lighting, Erase)
 class Targets(NamedTuple):
     """The M objects of a batch: `pictures` int64 (M,) says which picture of the batch each is in;
     `boxes` float32 (M, 4), x1 y1 x2 y2 in pixels of the network's input; `labels` int64 (M,);
-    `masks` uint8 (M, H, W), or (0, 0, 0) where none are asked for.
+    `masks` uint8 (M, H, W), or (0, 0, 0) where none are asked for. `ignored` float32 (R, 5): a
+    picture of the batch, and the box of a region of it where nobody says what is there.
     """
 
     pictures: Tensor
     boxes: Tensor
     labels: Tensor
     masks: Tensor
+    ignored: Tensor = torch.zeros(0, 5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,8 @@ class Scened:
     """Pictures with objects or class maps, decoded: what batches are made of.
 
     `kept` are the pictures as the network sees them or, if `whole`, such that augmentation can cut
-    from them; `planes` say whose each of their pixels is, `objects` are those trained on.
+    from them; `planes` say whose each of their pixels is, `objects` are those trained on, `ignored`
+    the boxes (n, 4) of the others.
     """
 
     scenes: Sequence[Scene | Mapped] = field(repr=False)
@@ -58,6 +61,7 @@ class Scened:
     kept: Sequence[NDArray[np.uint8]] = field(repr=False)
     planes: Sequence[NDArray[np.uint8]] | None = field(repr=False)
     objects: Sequence[Objects] = field(repr=False)
+    ignored: Sequence[NDArray[np.float64]] = field(repr=False)
     masks: bool
     whole: bool
     note: str = ""
@@ -113,6 +117,7 @@ class Scened:
             return torch.from_numpy(maps.astype(np.int64))
         found = [frame.objects() for frame in frames]
         counts = [len(labels) for _, labels, _ in found]
+        regions = [np.insert(frame.ignored, 0, n, axis=1) for n, frame in enumerate(frames)]
         masks = np.zeros((0, 0, 0), np.uint8)
         if self.masks:
             masks = np.zeros((sum(counts), *self.preprocess.input_size), np.uint8)
@@ -125,6 +130,7 @@ class Scened:
             torch.from_numpy(np.concatenate([boxes for boxes, _, _ in found]).astype(np.float32)),
             torch.from_numpy(np.concatenate([labels for _, labels, _ in found])),
             torch.from_numpy(masks),
+            torch.from_numpy(np.concatenate(regions).astype(np.float32)),
         )
 
 
@@ -187,7 +193,8 @@ class _Show:
         for i, tile, plane in zip(numbers, tiles, planes):
             top, left, bottom, right = tile.window
             if top < bottom and left < right:
-                frame.lay(tile, self.pixels(i, tile), plane, data.objects[i])
+                seen = self.pixels(i, tile)
+                frame.lay(tile, seen, plane, data.objects[i], data.ignored[i])
         return frame
 
     def pixels(self, i: int, tile: Tile) -> NDArray[np.uint8]:
@@ -239,7 +246,8 @@ def decode_scenes(
     whole = moves(augment)
     least = (canvas or max(preprocess.size)) if whole else None
     source, findings = _usable(source, preprocess, masks)
-    objects = [_trained(scene, masks) for scene in source.scenes]
+    every = [NOTHING if isinstance(scene, Mapped) else scene.objects for scene in source.scenes]
+    objects = [trained(each, masks) for each in every]
     places = np.arange(len(source))
     numbered = Source(source.classes, source.names, places, source.pictures, source.files)
     pictures, broken = decode(numbered, preprocess, least=least, workers=workers, say=say)
@@ -261,6 +269,7 @@ def decode_scenes(
         kept=_at(pictures, used),
         planes=planes,
         objects=[objects[i] for i in used.tolist()],
+        ignored=[ignored(every[i], masks) for i in used.tolist()],
         masks=masks,
         whole=whole,
         note=pictures.note,
@@ -272,10 +281,6 @@ def _at(pictures: Pictures, numbers: NDArray[np.int64]) -> Sequence[NDArray[np.u
     """Those of the pictures that had these numbers before some were left out."""
     arrays: Any = pictures.arrays
     return Taken(arrays, np.searchsorted(pictures.targets, numbers))
-
-
-def _trained(scene: Scene | Mapped, masks: bool) -> Objects:
-    return NOTHING if isinstance(scene, Mapped) else trained(scene.objects, masks)
 
 
 def _usable(

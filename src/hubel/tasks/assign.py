@@ -47,7 +47,7 @@ def assign(
     theirs = boxes[pictures]  # (M, A, 4)
     overlap = iou(theirs, truths[:, None])  # (M, A)
     centres = (theirs[..., :2] + theirs[..., 2:]) / 2
-    inside = ((centres > truths[:, None, :2]) & (centres < truths[:, None, 2:])).all(-1)
+    inside = within(centres, truths)
     away = (centres - (truths[:, None, :2] + truths[:, None, 2:]) / 2).square().sum(-1)
     inside.scatter_(1, away.argmin(1, keepdim=True), True)
     chance = chances[pictures, :, labels]  # (M, A)
@@ -66,6 +66,22 @@ def assign(
     m = len(labels)
     top, reached = _most(objects, fit, m)[objects], _most(objects, overlap, m)[objects]
     return Assigned(pictures[objects], cells, objects, fit / top * reached)
+
+
+@torch.no_grad()
+def unknown(boxes: Tensor, regions: Tensor) -> Tensor:
+    """Which cells may well have found something that nobody has marked (N, A): those whose box (N,
+    A, 4) has its centre in a region to ignore of its picture; `regions` (R, 5) as in `Targets`.
+    """
+    pictures, theirs = regions[:, 0], boxes[regions[:, 0].long()]
+    inside = within((theirs[..., :2] + theirs[..., 2:]) / 2, regions[:, 1:])  # (R, A)
+    mine = pictures == torch.arange(len(boxes), device=boxes.device)[:, None]  # (N, R)
+    return (mine.float() @ inside.float()) > 0
+
+
+def within(points: Tensor, boxes: Tensor) -> Tensor:
+    """Which points (M, A, 2) lie in the box (M, 4) of their row: (M, A)."""
+    return ((points > boxes[:, None, :2]) & (points < boxes[:, None, 2:])).all(-1)
 
 
 def _most(where: Tensor, values: Tensor, length: int) -> Tensor:

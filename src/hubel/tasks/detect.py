@@ -16,7 +16,7 @@ from hubel.ops.boxes import ciou
 from hubel.runtime.decode.detect import OUTPUTS, decode
 from hubel.runtime.decode.found import Found
 from hubel.runtime.names import bound
-from hubel.tasks.assign import Assigned, assign
+from hubel.tasks.assign import Assigned, assign, unknown
 from hubel.tasks.detected import Detected
 from hubel.tasks.detector import HEADS, Detector, Outputs
 from hubel.tasks.outcome import NotNumbers
@@ -53,7 +53,8 @@ class Detect(ByPicture):
 
     def criterion(self, outputs: Outputs, targets: Any, size: tuple[int, int]) -> Tensor:
         """BOX (1 - CIoU) + cross-entropy of objectness with the quality of each cell + that of the
-        classes, where boxes and classes count by the cells' quality; each over its sum.
+        classes, where boxes and classes count by the cells' quality; each over its sum. Cells that
+        learn no object say what they like of regions to ignore.
         """
         return self.told(outputs, targets, self.assigned(outputs, targets))
 
@@ -68,9 +69,11 @@ class Detect(ByPicture):
         boxes, objectness, classes = outputs
         pictures, cells, objects, quality = assigned
         total = quality.sum().clamp(min=1)
-        wanted = torch.zeros_like(objectness)
-        wanted[pictures, cells] = quality
-        is_there = F.binary_cross_entropy_with_logits(objectness, wanted, reduction="sum")
+        wanted, known = torch.zeros_like(objectness), ~unknown(boxes, targets.ignored)
+        wanted[pictures, cells], known[pictures, cells] = quality, True
+        is_there = F.binary_cross_entropy_with_logits(
+            objectness, wanted, known.to(wanted), reduction="sum"
+        )
         where = quality * (1 - ciou(boxes[pictures, cells], targets.boxes[objects]))
         label = F.one_hot(targets.labels[objects], len(self.classes)).to(classes)
         what = F.binary_cross_entropy_with_logits(classes[pictures, cells], label, reduction="none")
