@@ -14,25 +14,22 @@ done, and is not measured again while it stands there. Exit code 1 where a targe
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import statistics
-import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from rounds import rows, runner
+
 from hubel.export.eager import FORMS
-from hubel.export.race import RUNNER, race
+from hubel.export.race import race
 from hubel.export.times import Race
 from hubel.export.ways import Way, ways
 from hubel.runtime.bundle import Bundle
-from hubel.runtime.machine import cores, environment
 from hubel.verbs.bench import drawn
 
-RESULT = Path(__file__).parent / "results" / "engines.json"
 NETWORKS = {
     "lenet5": "", "alexnet": "torchvision", "vgg11_bn": "timm", "googlenet": "torchvision",
     "inception_v3": "timm", "resnet18": "timm", "resnet50": "timm", "densenet121": "timm",
@@ -71,48 +68,30 @@ def judged(found: Race, chosen: str, batch: int) -> dict[str, Any]:
     }
 
 
-def measured(name: str, library: str, rounds: int, threads: int) -> dict[str, Any]:
+def measured(name: str, rounds: int, threads: int) -> dict[str, Any]:
     """Choose, then judge in a race of its own."""
-    here = Path(__file__).parent
-
-    def runner(way: Way) -> tuple[str, ...]:
-        return (sys.executable, str(here / "peer.py")) if " " in way.engine else RUNNER
-
     with tempfile.TemporaryDirectory() as folder:
         bundle: Bundle = drawn(name, Path(folder))
         own = [way for way in ways(bundle) if way.precision == "float32"]
         words: Any = {"batches": BATCHES, "threads": threads, "say": print}
         first = race(bundle, own, rounds=7, **words)
         chosen = {b: first.fastest(b, ships=True) for b in BATCHES}
-        second = race(bundle, [*own, *peers(library)], rounds=rounds, runner=runner, **words)
-    rows = {b: judged(second, str(lane.way), b) for b, lane in chosen.items() if lane}
-    for batch, row in rows.items():
+        second = race(bundle, [*own, *peers(NETWORKS[name])], rounds=rounds, runner=runner, **words)
+    won = {b: judged(second, str(lane.way), b) for b, lane in chosen.items() if lane}
+    for batch, row in won.items():
         print(
             f"{name}, batch {batch}: {row['chosen']} {row['behind_best']:.2f} times the best "
             f"({row['best']}), {row['faster_than_eager']:.2f} times as fast as eager"
         )
     errors = {str(lane.way): lane.error for lane in second.lanes if lane.error}
-    return {"batches": {str(b): row for b, row in rows.items()}, "errors": errors}
+    return {"batches": {str(b): row for b, row in won.items()}, "errors": errors}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=cores())
-    parser.add_argument("--only", nargs="*", choices=list(NETWORKS), default=list(NETWORKS))
-    asked = parser.parse_args()
-    stored = json.loads(RESULT.read_text("utf-8")) if RESULT.is_file() else {}
-    rows = stored.get("networks", {})
-    for name in asked.only:
-        if name in rows:
-            continue
-        rows[name] = measured(name, NETWORKS[name], asked.rounds, asked.threads)
-        result = {"machine": environment(), "threads": asked.threads, "networks": rows}
-        RESULT.parent.mkdir(exist_ok=True)
-        RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    found = rows(__doc__, "engines.json", NETWORKS, measured)
     missed = 0
     for batch, least in FASTER.items():
-        each = {name: row["batches"][str(batch)] for name, row in rows.items()}
+        each = {name: row["batches"][str(batch)] for name, row in found.items()}
         mean = math.exp(statistics.fmean(math.log(r["faster_than_eager"]) for r in each.values()))
         late = [name for name, r in each.items() if r["behind_best"] > LIMIT]
         missed += len(late) + (mean < least)

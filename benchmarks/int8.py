@@ -13,8 +13,6 @@ while it stands there. Exit code 1 where the target is missed.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import statistics
 import tempfile
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rounds import rows
 
 from hubel.export.change import put_int8
 from hubel.export.quantize import QUANTIZERS, quantizable, tool_of
@@ -31,11 +30,9 @@ from hubel.export.ways import ways
 from hubel.runtime.bundle import GRAPHS, Bundle
 from hubel.runtime.engine import Engine
 from hubel.runtime.engines import INT8, named, open_graph
-from hubel.runtime.machine import cores, environment
 from hubel.runtime.predictor import Predictor
 from hubel.verbs.bench import drawn
 
-RESULT = Path(__file__).parent / "results" / "int8.json"
 NETWORKS = ("resnet18", "resnet50", "mobilenetv2_100", "efficientnet_b0")
 BATCHES, FASTER = (1, 16), 2.0
 PICTURES = 16
@@ -91,37 +88,22 @@ def measured(name: str, rounds: int, threads: int) -> dict[str, Any]:
         found = race(
             bundle, taken, batches=BATCHES, rounds=rounds, threads=threads, int8=True, say=print
         )
-    rows = {batch: judged(found, batch) for batch in BATCHES}
-    for batch, row in rows.items():
+    won = {batch: judged(found, batch) for batch in BATCHES}
+    for batch, row in won.items():
         print(
             f"{name}, batch {batch}: {row['best'][INT8]} {row['faster']:.2f} times as fast as "
             f"{row['best']['float32']}"
         )
     errors = {str(lane.way): lane.error for lane in found.lanes if lane.error}
-    return {"batches": {str(batch): row for batch, row in rows.items()}, "errors": errors}
+    return {"batches": {str(batch): row for batch, row in won.items()}, "errors": errors}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=cores())
-    parser.add_argument("--only", nargs="*", choices=NETWORKS, default=NETWORKS)
-    asked = parser.parse_args()
-    stored = json.loads(RESULT.read_text("utf-8")) if RESULT.is_file() else {}
-    rows = stored.get("networks", {})
-    for name in asked.only:
-        if name in rows:
-            continue
-        rows[name] = measured(name, asked.rounds, asked.threads)
-        tools = [tool_of(engine) for engine in quantizable()]
-        result = {
-            "machine": environment(), "threads": asked.threads, "tools": tools, "networks": rows,
-        }  # fmt: skip
-        RESULT.parent.mkdir(exist_ok=True)
-        RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    tools = [tool_of(engine) for engine in quantizable()]
+    found = rows(__doc__, "int8.json", NETWORKS, measured, tools=tools)
     means = {}
     for batch in BATCHES:
-        each = [row["batches"][str(batch)]["faster"] for row in rows.values()]
+        each = [row["batches"][str(batch)]["faster"] for row in found.values()]
         means[batch] = math.exp(statistics.fmean(map(math.log, each)))
         print(
             f"batch {batch}: int8 {means[batch]:.2f} times as fast as the best float32 over "
