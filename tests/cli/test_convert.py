@@ -48,3 +48,13 @@ def test_json(cells, tmp_path):
     found = json.loads(run(cells, tmp_path / "new", "--to", "coco", "--json").stdout)
     assert (found["pictures"], found["objects"], found["classes"]) == (1, 1, ["cell"])
     assert found["findings"][0]["kind"] == "box outside"
+
+
+def test_parquet_and_names(cells, tmp_path):
+    assert run(cells, tmp_path / "hub", "--to", "parquet").exit_code == 0
+    done = run(tmp_path / "hub", tmp_path / "voc", "--to", "voc")
+    assert "1 pictures with 1 objects of 1 classes (cell), read as parquet, written" in done.output
+    assert "<difficult>1</difficult>" in (tmp_path / "voc" / "Annotations" / "a.xml").read_text()
+    done = run("me/no-such-cells", tmp_path / "other", "--to", "voc")
+    assert isinstance(done.exception, ValueError)
+    assert "me/no-such-cells is not on this machine; add --download" in str(done.exception)

@@ -11,7 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from hubel.data import open_data
+from hubel.data import kind_of, open_data, open_scenes
+from hubel.data.hub import place_of
+from hubel.data.objects import open_objects
 from tests.data.test_parquet import images, write
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -117,6 +119,25 @@ def test_fetched_once_and_kept(hub, cache):
     hub.asked.clear()
     assert open_data("me/pets").fingerprint == data.fingerprint
     assert open_data("me/pets", download=True).fingerprint == data.fingerprint
+    assert not hub.asked
+
+
+def test_objects_by_name(hub, cache, tmp_path):
+    for part in ("train", "test"):
+        objects = [{"bbox": [[1, 1, 2, 2]], "category": ["ant"]}] * 2
+        file = write(tmp_path / f"{part}-of.parquet", {"image": images(2), "objects": objects})
+        hub.files[f"data/{part}-00000-of-00001.parquet"] = file.read_bytes()
+    hub.promised = {n: hashlib.sha256(data).hexdigest() for n, data in hub.files.items()}
+    for look in (kind_of, open_scenes, open_objects):
+        with pytest.raises(ValueError, match="me/pets is not on this machine; add --download"):
+            look("me/pets")
+    assert not hub.asked
+    assert place_of("me/pets", download=True) == cache / "hub" / "me" / "pets"
+    hub.asked.clear()
+    assert kind_of("me/pets") == "objects"
+    data = open_scenes("me/pets")
+    assert (data.name, data.where, data.classes) == ("pets", "me/pets", ("ant",))
+    assert (len(data.train), len(data.val)) == (2, 2)
     assert not hub.asked
 
 

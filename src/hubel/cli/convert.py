@@ -15,6 +15,9 @@ def convert(
         None, metavar="CLASS", help="Cut a picture around each object of this class, for localize."
     ),
     times: int = typer.Option(1, min=1, help="With --around: so many cuts, with other margins."),
+    download: bool = typer.Option(
+        False, "--download", help="Allow fetching a data set that is not on this machine."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
     """Write pictures with objects in another format; changes nothing where they are."""
@@ -22,7 +25,7 @@ def convert(
 
     from hubel.verbs.convert import convert as verb
 
-    done = verb(data, to, folder, around=around, times=times)
+    done = verb(data, to, folder, around=around, times=times, download=download)
     if as_json:
         print(json.dumps(done.to_dict(), indent=1, ensure_ascii=False))
         return

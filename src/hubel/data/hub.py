@@ -27,6 +27,18 @@ NAMES = {
 _CONVERTED = "refs/convert/parquet"  # where the hub keeps the parquet it makes of other formats
 
 
+def place_of(where: str | os.PathLike[str], download: bool = False) -> Path:
+    """The path itself where it exists, or the folder of the data set of that name; as given where
+    it is neither. ValueError for a name of the hub whose data are not here, unless `download`.
+    """
+    path, name = Path(where), os.fspath(where)
+    if path.exists():
+        return path
+    shared = Path(os.environ.get("HUBEL_DATA") or path, name)
+    known = name in NAMES or _is_hub_name(name) or shared.is_dir()
+    return find(name, download)[0] if known else path
+
+
 def find(name: str, download: bool) -> tuple[Path, str]:
     """The folder with the data set of that name, and its licence where that is known.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hubel.data.hub import place_of
 from hubel.data.maps import Mapped, Maps, map_folders, open_maps, painted_maps
 from hubel.data.objects import coco, parquet, shapes, yolo
 from hubel.data.objects.coco import coco_files
@@ -94,7 +95,7 @@ def kind_of(where: str | os.PathLike[str]) -> str:
     Annotations of objects come before masks in folders, and both before a folder per class.
     Objects are of the kind "masks" where the first ones have masks.
     """
-    path = Path(where)
+    path = place_of(where)
     if os.fspath(where) in shapes.NAMES and not path.exists():
         return "masks"
     ending = path.suffix.lower() if path.is_file() else ""
@@ -124,13 +125,14 @@ def open_scenes(
         raise ValueError(
             f"val={val}; it is the share of the pictures set aside, above 0 and up to 1"
         )
-    kind = kind or kind_of(where)
+    path = place_of(where)
+    kind = kind or kind_of(path)
     if kind not in KINDS:
         raise unknown("kind of data", kind, KINDS)
     if kind == "classes":
         rule = "no boxes, masks or class maps are there"
         raise ValueError(f"{where}: {rule}; it may be for hubel train --task classify")
-    found = _opened(where, kind)
+    found = _opened(path, kind)
     findings = list(found.findings)
     files = (Path(shapes.__file__),) if found.kind == shapes.KIND else ()
     parts: dict[str, SceneSource] = {}
@@ -141,7 +143,6 @@ def open_scenes(
         raise ValueError(f"{where}: no picture is left to train on; {_first(findings)}")
     findings += _missing(train, held)
     marks = [fingerprint(found.classes, train, held), train.digest, held.digest]
-    path = Path(where)
     return SceneData(
         name=path.resolve().name if path.is_dir() else path.stem,
         where=os.fspath(where),

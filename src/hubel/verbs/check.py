@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hubel.data import Data, kind_of, open_data, open_scenes
 from hubel.data.check import Checked, check_data
+from hubel.data.hub import place_of
 from hubel.report.check import write_check
 
 
@@ -35,6 +36,6 @@ def check(
 
 def _opened(where: str | os.PathLike[str], download: bool) -> Data:
     """What lies there, as a whole: pictures of classes, or with objects or class maps."""
-    if kind_of(where) == "classes":
-        return open_data(where, val=1, download=download)
+    if kind_of(place_of(where, download)) == "classes":
+        return open_data(where, val=1)
     return open_scenes(where, val=1)

@@ -13,6 +13,7 @@ from torch import nn
 from hubel import recipes
 from hubel.data import Data, SceneData, open_scenes
 from hubel.data.augment import Crop, Cut, Erase, Shift
+from hubel.data.hub import place_of
 from hubel.data.labels import read_labels
 from hubel.data.open_scenes import KINDS
 from hubel.networks import specification
@@ -45,6 +46,8 @@ def choose(
     if data is None and (recipe is None or not recipe.data):
         raise ValueError("no data: name a folder with a folder per class, or digits for a start")
     data = recipe.data if data is None and recipe else data
+    if download and isinstance(data, str | Path):
+        place_of(data, download)  # the looks below and those of the training find it here
     named = network if isinstance(network, str) else ""
     chosen, look, from_weights = recipe, None, {}
     task = changes.pop("task", None) or (recipe.task if recipe else task_of(data))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hubel.data import Finding
+from hubel.data.hub import place_of
 from hubel.data.objects import open_objects, write_objects
 from hubel.data.objects.around import around as cut_around
 
@@ -38,16 +39,17 @@ def convert(
     *,
     around: str | None = None,
     times: int = 1,
+    download: bool = False,
 ) -> Converted:
     """Write a data set of objects into a new folder as "voc", "coco", "yolo" or "parquet".
 
     Pictures are copied byte for byte, boxes keep every digit. What the format cannot say and what
     was wrong in the annotations is told. With `around`, the name of a class, the pictures are cut
     around each of its objects, `times` with other margins, and have that one object only.
-    ValueError for an unknown format, a folder that is not empty, and what is no data set of
-    objects.
+    `download` allows fetching data that are named as on the hub. ValueError for an unknown format,
+    a folder that is not empty, and what is no data set of objects.
     """
-    scenes = open_objects(data)
+    scenes = open_objects(place_of(data, download))
     if around is not None:
         scenes = cut_around(scenes, around, times=times)
     missing = write_objects(scenes, folder, to)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from hubel.data.hub import place_of
 from hubel.data.layout import WHOLE
 from hubel.data.objects.coco import coco_files, read_coco, write_coco
 from hubel.data.objects.parquet import has_objects, read_parquet, write_parquet
@@ -33,10 +34,11 @@ def open_objects(where: str | os.PathLike[str]) -> Scenes:
 
     Pascal VOC (Annotations/, or XML files beside pictures), COCO (a .json, or one for each part),
     YOLO (a data.yaml), parquet with a column of objects, or a name: `shapes`, generated scenes, and
-    `shape`, with one shape each. Paths in the files are relative to them. Mistakes in annotations
-    are `findings` by name and left out; nothing is rewritten. ValueError for what is none of these.
+    `shape`, with one shape each; others as for `open_data`. Paths in the files are relative to
+    them. Mistakes in annotations are `findings` by name and left out; nothing is rewritten.
+    ValueError for what is none of these.
     """
-    path = Path(where)
+    path = place_of(where)
     if (most := NAMES.get(os.fspath(where))) and not path.exists():
         return read_shapes(most=most)
     if path.is_file():
