@@ -17,7 +17,6 @@ from hubel.data.objects.voc import is_voc, read_voc, write_voc
 from hubel.data.objects.yolo import read_yolo, write_yolo, yolo_file
 from hubel.pictures.header import read_header
 from hubel.pictures.read import SUFFIXES
-from hubel.runtime.files import write_whole
 from hubel.runtime.names import unknown
 
 FORMATS: dict[str, tuple[Callable[[Scenes, Path], None], str]] = {
@@ -100,7 +99,7 @@ def _copied(scenes: Scenes, folder: Path, pictures: str) -> Scenes:
                 number += 1
                 target = place / f"{stem}-{number}{suffix}"
             taken.add(target.with_suffix(""))
-            write_whole(target, scene.file(), sync=False)
+            target.write_bytes(scene.file())
             name = target.relative_to(folder).as_posix()
             parts[part].append(replace(scene, name=name, picture=target))
     return replace(scenes, parts=parts)

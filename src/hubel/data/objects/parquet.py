@@ -121,7 +121,8 @@ def _rows(tables: Sequence[Table], findings: list[Finding]) -> Iterator[_Row]:
     for table in tables:
         fields, values, sizes = _fields(table), table.values(OBJECTS), _sizes(table)
         for row, (name, value, size) in enumerate(zip(table.names, values, sizes)):
-            name = f"{table.path.stem}#{row}" if name in taken else name
+            if name in taken:  # it would not tell the pictures apart
+                name = f"{table.path.stem}#{row}"
             taken.add(name)
             number = next(numbers)
             try:
@@ -211,12 +212,12 @@ def _are_corners(root: Path, rows: Sequence[_Row]) -> bool:
         for each in row.objects
         if len(each.get("bbox") or ()) == 4
     ]
-    x, y, a, b, height, width = np.array(boxes, float).reshape(-1, 6).T
-    if len(boxes) and max(np.nanmax(each) for each in (x, y, a, b)) <= 1 < width.min():
+    x, y, a, b, height, width = np.nan_to_num(np.array(boxes, float)).reshape(-1, 6).T
+    if boxes and max(x.max(), y.max(), a.max(), b.max()) <= 1 < min(height.min(), width.min()):
         rule = "pixels are needed, x, y, width, height, or two corners"
         raise ValueError(f"{root}: no box reaches beyond the first pixel; {rule}, not shares")
     wide, high = width + OVERHANG, height + OVERHANG
-    outside = (x + a > wide) | (y + b > high)
+    outside = (a <= 0) | (b <= 0) | (x + a > wide) | (y + b > high)
     turned = (a <= x) | (b <= y) | (a > wide) | (b > high)
     return bool(turned.sum() < outside.sum())
 
