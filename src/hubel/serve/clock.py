@@ -54,7 +54,7 @@ def _timed(served: Served) -> dict[str, Any]:
             begun = time.perf_counter()
             engine(picture)
             rounds[engine.name].append(1000 * (time.perf_counter() - begun))
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "engine": name,
             "milliseconds": statistics.median(each),
