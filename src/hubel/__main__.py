@@ -1,6 +1,6 @@
 """`python -m hubel` is `hubel`."""
 
-from hubel.cli import main
+from hubel.cli import start
 
 if __name__ == "__main__":
-    main()
+    start()

@@ -12,7 +12,7 @@ import pytest
 
 from hubel.verbs.predict import predict
 
-MAIN = "from hubel.cli import main; main()"
+START = "from hubel.cli import start; start()"
 
 
 def test_the_table(hubel, made_bundle, pictures):
@@ -90,7 +90,7 @@ def test_csv_to_standard_output_and_to_a_file(hubel, made_bundle, pictures, tmp_
 def test_a_list_on_standard_input(made_bundle, pictures):
     listed = f"{pictures / 'one.png'}\n\n{pictures / 'zwei Käfer.png'}\r\n"
     done = subprocess.run(
-        [sys.executable, "-c", MAIN, "predict", made_bundle, "-", "--json"],
+        [sys.executable, "-c", START, "predict", made_bundle, "-", "--json"],
         input=os.fsencode(listed),
         capture_output=True,
     )
@@ -130,3 +130,16 @@ def test_a_wrong_call(hubel, made_bundle, tmp_path, words, message):
     assert (said.code, said.out) == (2, "")
     assert message in said.err
     assert "Traceback" not in said.err
+
+
+def test_the_end_of_the_process_loses_nothing(made_bundle, pictures):
+    command = [sys.executable, "-m", "hubel", "predict", made_bundle]
+    many = [*command, *[pictures / "one.png"] * 2000, "--json", "--top", "10"]
+    done = subprocess.run(many, capture_output=True, check=True)
+    assert len(json.loads(done.stdout)) == 2000  # more than any buffer holds
+    assert done.stderr == b""
+    done = subprocess.run([*command, "nowhere.png"], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"1 of 1 pictures could not be read\n"
+    done = subprocess.run([*command, "--nothing"], capture_output=True, check=False)
+    assert done.returncode == 2

@@ -9,6 +9,7 @@ import errno
 import io
 import os
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -67,10 +68,23 @@ def version(
         raise typer.Exit
 
 
-def main() -> None:
-    """The entry point `hubel`. What a user can cause becomes one line on standard error and
-    exit code 2.
+def start() -> None:
+    """The entry point `hubel`: `main`, and after an answer the end of the process at once. To take
+    its engine and its threads apart takes a tenth of the time in which the answer was found.
     """
+    try:
+        main()
+    except SystemExit as end:  # how every command ends
+        if sys.argv[1:2] != ["predict"] or not isinstance(end.code, int):
+            raise
+        with suppress(BrokenPipeError):  # who read it has gone
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(end.code)
+
+
+def main() -> None:
+    """A command. What a user can cause becomes one line on standard error and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # any file name can be printed anywhere
             stream.reconfigure(errors="backslashreplace")

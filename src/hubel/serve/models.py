@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from hubel.runtime.choice import FASTEST
 from hubel.runtime.decode.catalogue import DECODERS
 from hubel.runtime.names import unknown
 from hubel.runtime.predictor import Answer, Predictor, load
-from hubel.serve.batcher import Batcher, Busy, Done
+from hubel.serve.batcher import Batcher, Busy, Done, Settled, settle
 from hubel.serve.errors import Refused, busy
 from hubel.serve.limits import Limits
 
@@ -44,6 +44,12 @@ class Told:
 Answered = Done[Told | PictureError]
 
 
+def _deliver(found: Settled) -> None:
+    """Answers of a batch to those who wait for them, in one turn of their loop."""
+    with suppress(RuntimeError):  # the loop is closed: nobody waits
+        found[0][0].get_loop().call_soon_threadsafe(settle, found)
+
+
 class Served:
     """A bundle in service: the pictures of many requests are answered in batches."""
 
@@ -52,31 +58,33 @@ class Served:
         self.bundle = predictor.bundle
         whole = DECODERS[self.bundle.task].whole is not None
         self.most = min(limits.pixels, limits.enlarged) if whole else limits.pixels
-        self.batcher = Batcher[Asked, Told | PictureError](self._run, limits, name)
+        self.batcher = Batcher[Asked, Told | PictureError](self._run, limits, name, _deliver)
 
-    def submit(self, pictures: Sequence[bytes], top: int) -> list[Future[Answered]]:
+    def submit(self, pictures: Sequence[bytes], top: int) -> list[asyncio.Future[Answered]]:
         """Put files into the queue; Refused with 429 where not all of them may wait."""
+        loop = asyncio.get_running_loop()
         try:
-            return self.batcher.submit([Asked(data, top) for data in pictures])
+            return self.batcher.submit([Asked(data, top) for data in pictures], loop.create_future)
         except Busy:
             raise busy() from None
 
-    async def answers(self, futures: Sequence[Future[Answered]], until: float) -> list[Answered]:
+    async def answers(
+        self, futures: Sequence[asyncio.Future[Answered]], until: float
+    ) -> list[Answered]:
         """An answer or a PictureError for each, before the time.monotonic() `until`.
 
         Refused with 429 where their turn did not come in time, and with 504 where the network
         itself takes longer.
         """
-        waiting = [asyncio.wrap_future(future) for future in futures]
-        _, late = await asyncio.wait(waiting, timeout=max(until - time.monotonic(), 0.001))
+        _, late = await asyncio.wait(futures, timeout=max(until - time.monotonic(), 0.001))
         if late:
-            begun = any(future.running() for future in futures)
+            begun = self.batcher.runs(futures)
             for one in late:
                 one.cancel()
             if begun:
                 raise Refused(504, f"no answer within {self.limits.timeout:g} seconds")
             raise busy("the turn of this request did not come in time")
-        return [one.result() for one in waiting]
+        return [one.result() for one in futures]
 
     def _run(self, asked: list[Asked]) -> list[Told | PictureError]:
         """In the batcher's thread: a batch of files -> what is said about each."""

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TextIO
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -21,6 +21,7 @@ from hubel.serve.limits import Limits
 HEAD = 64 << 10  # bytes of a request's head
 IDLE = 30  # seconds between two requests of a connection
 BACKLOG = 1024  # connections that the system holds until they are taken
+GATHER = 0.05  # seconds that a line of the log waits for others
 SWITCH = 0.001  # seconds after which a thread hands on the interpreter: the engine's waits for it
 
 
@@ -123,6 +124,37 @@ class Guarded(HttpToolsProtocol):
         self.transport.close()
 
 
+class Gathered(logging.StreamHandler):
+    """Writes the lines of GATHER seconds together, and at once what is a warning or more: every
+    call of the system hands the interpreter to another thread, and has to wait for it afterwards.
+    """
+
+    def __init__(self, stream: TextIO):
+        super().__init__(stream)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """The base class's `handle` holds the lock."""
+        self._lines.append(self.format(record) + self.terminator)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None or record.levelno > logging.INFO:
+            self.flush()
+        elif len(self._lines) == 1:
+            loop.call_later(GATHER, self.flush)
+
+    def flush(self) -> None:
+        """Write what is there; at the end of the process, too."""
+        with self.lock or contextlib.nullcontext():
+            text = "".join(self._lines)
+            self._lines.clear()
+            if text:
+                self.stream.write(text)
+            super().flush()
+
+
 class Server(uvicorn.Server):
     """Ends at SIGTERM or SIGINT without losing a request: the door is closed first, every answer
     from then on tells its client to go, and idle connections have `limits.drain` seconds for a
@@ -209,7 +241,7 @@ def run(
 
 def _log() -> None:
     """Structured lines on standard error: a line for each request, and what uvicorn warns of."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Gathered(sys.stderr)
     handler.setFormatter(JsonLines())
     for name, level in (("hubel.serve", logging.INFO), ("uvicorn.error", logging.WARNING)):
         logger = logging.getLogger(name)
