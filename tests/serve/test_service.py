@@ -146,7 +146,7 @@ def test_the_description_names_every_route(service):
     paths = service.get("/openapi.json").words["paths"]
     assert set(paths) == {
         "/predict", "/batch", "/draw", "/explain", "/maps", "/models", "/models/{name}",
-        "/models/{name}/layers", "/health", "/ready", "/metrics",
+        "/models/{name}/layers", "/models/{name}/engines", "/health", "/ready", "/metrics",
     }  # fmt: skip
     fields = paths["/predict"]["post"]["requestBody"]["content"]
     assert set(fields) == {"multipart/form-data", "application/json"}
