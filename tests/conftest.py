@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,19 @@ def _own_cache(tmp_path_factory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HUBEL_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_signals() -> Iterator[None]:
+    """What a loader's workers install for the end of children goes with the test: the next test's
+    children would be handled by it, and a process that has run several engines did not survive it.
+    """
+    kind = getattr(signal, "SIGCHLD", None)
+    before = kind and signal.getsignal(kind)
+    yield
+    if kind and signal.getsignal(kind) is not before:
+        signal.signal(kind, before)
+        sys.modules["torch.utils.data._utils.signal_handling"]._SIGCHLD_handler_set = False
 
 
 @pytest.fixture(scope="session")

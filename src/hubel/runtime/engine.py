@@ -29,13 +29,14 @@ class Engine:
         threads: int | None = None,
         name: str = DEFAULT,
         session: Session | None = None,
+        spinning: bool = True,
     ):
         if threads is not None and threads < 1:
             raise ValueError(f"engine threads {threads}: must be at least 1")
         self.threads = threads or cores()
         self.name = name
         self._model = bundle.model
-        self._session = session or self._open(bundle)
+        self._session = session or self._open(bundle, spinning)
         self.shape = bundle.shape  # of one picture
         self.outputs = bundle.outputs
         self._check(len(bundle.classes) if bundle.of_classes else None)
@@ -54,14 +55,14 @@ class Engine:
         except Exception as error:
             raise BundleError(f"{self._model} failed: {_first_line(error)}") from None
 
-    def _open(self, bundle: Bundle) -> Session:
+    def _open(self, bundle: Bundle, spinning: bool) -> Session:
         engine, precision = parted(self.name)
         path = self._model = bundle.graph(engine, precision)
         if path.suffix == ".onnx":
             check_graph(path)
         kept = kept_for(bundle) if engine == "openvino" else None
         try:
-            return open_graph(engine, path, self.threads, kept=kept)
+            return open_graph(engine, path, self.threads, kept=kept, spinning=spinning)
         except ValueError:  # an engine that is not there
             raise
         except Exception as error:  # those of the engines have no common class

@@ -191,12 +191,14 @@ def load(
     threads: int | None = None,
     engine: str = DEFAULT,
     batch: int = 1,
+    spinning: bool = True,
 ) -> Predictor:
     """Load a bundle, or the bundle of a run folder, to answer for pictures. Needs no torch.
 
     `threads` is how many threads a batch may use, by default one for each processor. `engine` is
     "onnxruntime", "openvino", one of them with "-int8" where the bundle has it, or "fastest": what
-    `hubel bench --save` found for about `batch` pictures at a time. Every file of the bundle is
+    `hubel bench --save` found for about `batch` pictures at a time. Without `spinning` threads that
+    wait leave the processor to whatever else the process does. Every file of the bundle is
     verified. Raises BundleError, a ValueError that names the file and the remedy.
     """
     name = engine
@@ -210,7 +212,7 @@ def load(
             page_of(parted(name)[0])
 
     bundle = Bundle.open(Path(path), choose)
-    return Predictor(bundle, engine=Engine(bundle, threads=threads, name=name))
+    return Predictor(bundle, engine=Engine(bundle, threads=threads, name=name, spinning=spinning))
 
 
 def _name(source: Any, number: int) -> str:

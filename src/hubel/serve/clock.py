@@ -43,7 +43,7 @@ def _timed(served: Served) -> dict[str, Any]:
     engines = []
     for name in _names(bundle):
         try:
-            engines.append(Engine(bundle, threads=threads, name=name))
+            engines.append(Engine(bundle, threads=threads, name=name, spinning=False))
         except BundleError:  # an engine that cannot run this graph is no answer to how fast
             continue
     for engine in engines:

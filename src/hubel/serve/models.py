@@ -145,7 +145,9 @@ class Models(Mapping[str, Served]):
             raise ValueError("no bundle to serve; name one or more")
         self._all: dict[str, Served] = {}
         for place in places:
-            predictor = load(place, engine=engine, threads=threads, batch=limits.batch)
+            predictor = load(
+                place, engine=engine, threads=threads, batch=limits.batch, spinning=False
+            )
             name = _free(named(predictor.bundle.folder), self._all)
             self._all[name] = Served(name, predictor, limits)
 

@@ -76,12 +76,19 @@ def version_of(engine: str) -> str | None:
 
 
 def open_graph(
-    engine: str, path: Path, threads: int, *, kept: Path | None = None, precision: str = "float32"
+    engine: str,
+    path: Path,
+    threads: int,
+    *,
+    kept: Path | None = None,
+    precision: str = "float32",
+    spinning: bool = True,
 ) -> Session:
     """Open an ONNX file (OpenVINO: also its own .xml) on an engine.
 
     `kept` is a folder in which an engine may keep what it compiles. `precision` is that of the
     computation: bfloat16 on OpenVINO only; an int8 graph is float32 around its quantized layers.
+    Without `spinning` threads that wait leave the processor to others.
     ValueError for an unknown engine and for one that is not installed; what the engine itself
     raises has no common class.
     """
@@ -94,7 +101,7 @@ def open_graph(
         return page.OpenVino(path, threads, kept=kept, precision=precision)
     if precision != "float32":
         raise ValueError(f"precision={precision!r}: ONNX Runtime computes this graph in float32")
-    return page.OnnxRuntime(path, threads)
+    return page.OnnxRuntime(path, threads, spinning=spinning)
 
 
 def page_of(engine: str) -> Any:

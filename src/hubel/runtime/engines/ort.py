@@ -15,14 +15,17 @@ KINDS = {"tensor(uint8)": "uint8", "tensor(float)": "float32", "tensor(int64)": 
 
 
 class OnnxRuntime:
-    """An ONNX file in an inference session on the processor."""
+    """An ONNX file in an inference session on the processor.
 
-    def __init__(self, path: Path, threads: int):
+    Between two operations its threads turn, which makes networks of many small ones up to 1.4 times
+    as fast; without `spinning` they sleep, and leave the processor to others.
+    """
+
+    def __init__(self, path: Path, threads: int, *, spinning: bool = True):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = SILENT
-        # Waiting threads sleep instead of turning: the processors are not this process's alone.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.intra_op.allow_spinning", f"{spinning:d}")
         self._session = onnxruntime.InferenceSession(
             os.fspath(path), options, providers=["CPUExecutionProvider"]
         )
