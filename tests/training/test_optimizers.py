@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from hubel.training.optimizers import groups
+from hubel.training.optimizers import adamw, groups, sgd
 from hubel.training.tensorwise import Lamb, Muon, orthogonal
 
 
@@ -72,6 +72,34 @@ def test_muon_turns_a_filters_step_into_an_orthogonal_one():
     assert values.min() > 0.06
     assert values.max() < 0.13
     assert torch.allclose(b.detach(), torch.full((4,), -0.05))
+
+
+@pytest.mark.parametrize(
+    ("ours", "plain"),
+    [
+        (adamw, lambda w: torch.optim.AdamW(w, lr=0.1, foreach=False)),
+        (
+            lambda w, lr: sgd(w, lr=lr, momentum=0.9, nesterov=True),
+            lambda w: torch.optim.SGD(w, lr=0.1, momentum=0.9, nesterov=True, foreach=False),
+        ),
+    ],
+)
+def test_one_pass_is_the_step_by_step_form_in_any_layout(ours, plain):
+    torch.manual_seed(0)
+    start, gradient = torch.randn(5, 4, 3, 3), torch.randn(5, 4, 3, 3)
+    ends = []
+    for make in (lambda w: ours(w, lr=0.1), plain):
+        w = nn.Parameter(start.clone(memory_format=torch.channels_last))
+        optimizer = make([w])
+        for _ in range(4):
+            w.grad = gradient.clone()  # channels first, as a hook may leave it
+            optimizer.step()
+            kept = optimizer.state_dict()
+            for state in kept["state"].values():
+                state.update({k: x.contiguous() for k, x in state.items() if torch.is_tensor(x)})
+            optimizer.load_state_dict(kept)
+        ends.append(w.detach())
+    assert torch.allclose(*ends, atol=1e-6)
 
 
 def test_lamb_by_hand():

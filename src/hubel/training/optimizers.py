@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hubel.runtime.names import unknown
 from hubel.training.tensorwise import Lamb, Muon
@@ -17,7 +17,8 @@ def sgd(
     groups: Any, *, lr: float, momentum: float = 0.0, nesterov: bool = False
 ) -> torch.optim.Optimizer:
     """v <- momentum v + g; w <- w - lr v; with `nesterov`, w <- w - lr (g + momentum v)."""
-    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov)
+    words: dict[str, Any] = {"momentum": momentum, "nesterov": nesterov}
+    return _in_one_pass(torch.optim.SGD(groups, lr=lr, fused=True, **words))
 
 
 def adamw(
@@ -26,7 +27,29 @@ def adamw(
     """Adam with the decay apart from the gradient: Loshchilov, Hutter 2017 (arXiv 1711.05101),
     algorithm 2.
     """
-    return torch.optim.AdamW(groups, lr=lr, betas=(beta1, beta2), eps=eps)
+    words: dict[str, Any] = {"betas": (beta1, beta2), "eps": eps}
+    return _in_one_pass(torch.optim.AdamW(groups, lr=lr, fused=True, **words))
+
+
+def _in_one_pass(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """With gradients and averages in the layout of their parameter before every step: the fused
+    forms, which read and write everything once, walk through memory as it lies.
+    """
+    optimizer.register_step_pre_hook(_aligned)
+    return optimizer
+
+
+def _aligned(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+    for group in optimizer.param_groups:
+        for w in group["params"]:
+            if w.grad is not None:
+                w.grad = _like(w.grad, w)
+            state = optimizer.state.get(w, {})
+            state |= {name: _like(x, w) for name, x in state.items() if torch.is_tensor(x)}
+
+
+def _like(x: Tensor, w: Tensor) -> Tensor:
+    return x if x.stride() == w.stride() or x.shape != w.shape else torch.empty_like(w).copy_(x)
 
 
 def lamb(
