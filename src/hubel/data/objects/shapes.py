@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ VISIBLE = 0.4
 """No shape hides another so far that less than this share of it is seen."""
 
 
+@lru_cache(maxsize=1)
 def read_shapes(
     train: int = TRAIN, val: int = VAL, side: int = SIDE, seed: int = 0, most: int = 7
 ) -> Scenes:
