@@ -108,16 +108,8 @@ def test_timm_has_the_words_of_its_own(made):
 
 READ = """
 import sys, json, numpy, torch
-try:
-    torch.ops.torchvision.nms
-except AttributeError:  # a torchvision without its compiled operators wants their names only
-    from torch import library
-
-    names = vars(library)["Library"]("torchvision", "DEF")
-    for name in ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool",
-                 "deform_conv2d"):
-        names.define(f"{name}(Tensor x) -> Tensor")
-        names.define(f"_{name}_backward(Tensor x) -> Tensor")
+from tests.operators import operators
+operators()
 import timm
 model = timm.create_model("local-dir:" + sys.argv[1], pretrained=True).eval()
 x = torch.from_numpy(numpy.load(sys.argv[2])).permute(0, 3, 1, 2).float() / 255
@@ -134,7 +126,8 @@ def test_timm_itself_gives_the_same_answers(made, resnet, tmp_path):
     pictures = golden_pictures(Bundle.open(resnet))
     np.save(tmp_path / "x.npy", pictures)
     words = [sys.executable, "-c", READ, str(made("timm").folder), str(tmp_path / "x.npy")]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=root)
     found = np.array(json.loads(done.stdout.splitlines()[-1]))
     assert np.abs(found - hubel.load(resnet).scores(pictures)).max() < 1e-4
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import library
 
 from hubel import networks
 from hubel.export.timm_folder import shaped
@@ -20,8 +19,7 @@ from hubel.weights import load, loading
 from hubel.weights.rows import lines
 from hubel.weights.spelling import pairing_hashes
 from hubel.weights.timm import timm_names
-
-OPERATORS = ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d")
+from tests.operators import operators
 
 
 @pytest.fixture(scope="module")
@@ -29,22 +27,13 @@ def peers():
     """{library: {name: constructor}}, of the names that Hubel has too."""
     if not all(importlib.util.find_spec(name) for name in ("torchvision", "timm")):
         pytest.skip("torchvision and timm are not installed; they are compared where they are")
-    # A torchvision without its compiled operators wants their names only.
-    try:
-        torch.ops.torchvision.nms  # noqa: B018
-    except AttributeError:
-        schemas = vars(library)["Library"](
-            "torchvision", "DEF"
-        )  # they last as long as this fixture does
-        for operator in OPERATORS:
-            schemas.define(f"{operator}(Tensor x) -> Tensor")
-            schemas.define(f"_{operator}_backward(Tensor x) -> Tensor")
+    operators()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import timm
         import torchvision
     known = set(networks.names())
-    yield {  # noqa: PT022 (after a return the schemas would be gone)
+    return {
         "torchvision": {
             name: lambda name=name: torchvision.models.get_model(name, weights=None)
             for name in torchvision.models.list_models(module=torchvision.models)
