@@ -20,7 +20,7 @@ RECIPE = Recipe(
         size=(32, 32), fit="squash", mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)
     ),
     augment=(Shift(2, fill="reflect"), Mirror(alternate=True)),
-    epochs=10,
+    epochs=12,
     batch=500,
     sizes=((0.5, 24), (0.75, 28)),
     whiten=True,
