@@ -7,8 +7,9 @@ Convolutions of 6 and 16 maps, each with 2x2 max pooling, dense layers of 120, 8
 modern form on colours (its 120 maps of 1x1 are the first dense layer). Batches of 4, rate 0.001,
 momentum 0.9, ten epochs, no augmentation. The program that beginners type ends near 62 % of the
 original pictures; on the JPEG copy 61.4 %, the mean of three seeds (benchmarks/lecture.py), in 8.5
-minutes on one thread. With --quick 26 % in half a minute, one seed. `hubel check` shows pictures first; the accuracy of every class is printed at
-the end and stands in the report, with the pictures as the network gets them.
+minutes on one thread. With --quick 26 % in half a minute, one seed. `hubel check` shows pictures
+first; the accuracy of every class is printed at the end and stands in the report, with the pictures
+as the network gets them.
 """
 
 from hubel.pictures import Preprocess
