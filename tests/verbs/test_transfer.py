@@ -61,7 +61,7 @@ def first(tmp_path_factory):
     """A narrow ResNet-14 that knows the digits 0 to 6."""
     data = (Digits(KNOWN, slice(140), 4), Digits(KNOWN, slice(140, None), 1, 1))
     run = hubel.train(
-        data, recipe="resnet14", words=SMALL, classes=list("0123456"), epochs=3, batch=50,
+        data, recipe="resnet14", words=SMALL, classes=list("0123456"), epochs=2, batch=50,
         augment=(), runs=tmp_path_factory.mktemp("runs"), **QUIET,
     )  # fmt: skip
     assert run.scores["val_top1"] > 0.9
@@ -122,7 +122,8 @@ def score(few, folder, **words) -> float:
 def test_features_and_finetuning_beat_training_from_scratch(first, tmp_path):
     few = (Digits(NEW, slice(5)), Digits(NEW, slice(100, None), 1, 1))
     weights = {"weights": str(first.path)}
-    features = score(few, tmp_path, recipe="features", **weights)
+    cells = {"words": {"head": "dense"}, "views": 16, "lr": 0.001, "decay": 5.0}
+    features = score(few, tmp_path, recipe="features", **cells, **weights)
     finetune = score(few, tmp_path, recipe="finetune", lr=0.05, epochs=20, **weights)
     words = {"words": SMALL, "epochs": 40, "lr": 0.05, "augment": ()}
     scratch = score(few, tmp_path, recipe="resnet14", **words)

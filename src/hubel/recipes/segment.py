@@ -3,9 +3,9 @@
     hubel train path/to/data --recipe segment
     hubel train shapes --task segment
 
-Generated scenes of 128 pixels: 59.0 % mean IoU after 2 min 51 s on two cores, one seed. The head
-`unet`, finer at boundaries where texture tells the class (page roads), had 28.3 % there after 4 min
-40 s: it takes longer to learn shapes.
+Generated scenes of 128 pixels: 59.0 % mean IoU after three minutes on two cores, one seed. The head
+`unet`, finer at boundaries where texture tells the class (page roads), had 28.3 % there after five:
+it takes longer to learn shapes.
 """
 
 from hubel.data.augment import Brightness, Contrast, Mirror, Place
