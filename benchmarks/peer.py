@@ -13,17 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import library
+from operators import operators
 
 from hubel.export.bundle import load_module
 from hubel.export.eager import Eager
 from hubel.export.runner import serve
 from hubel.ops.normalize import Normalize
 from hubel.runtime.bundle import Bundle
-
-OPERATORS = ("nms", "qnms", "roi_align", "roi_pool", "ps_roi_align", "ps_roi_pool", "deform_conv2d")
-LIBRARIES: list[Any] = []
-"""As long as these live, their operators do."""
 
 
 class Peer(torch.nn.Module):
@@ -49,16 +45,6 @@ class Peer(torch.nn.Module):
     def forward(self, pictures: torch.Tensor) -> Any:
         """(N, H, W, 3) -> (N, classes)."""
         return self.network(self.normalize(pictures.permute(0, 3, 1, 2)))
-
-
-def operators() -> None:
-    """Names that a torchvision without its compiled operators wants; its networks use none."""
-    if not hasattr(torch.ops.torchvision, "nms"):
-        named = vars(library)["Library"]("torchvision", "DEF")
-        for name in OPERATORS:
-            for form in (name, f"_{name}_backward"):
-                named.define(f"{form}(Tensor x) -> Tensor")
-        LIBRARIES.append(named)
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ def test_timm_has_the_words_of_its_own(made):
 
 READ = """
 import sys, json, numpy, torch
-from tests.operators import operators
+from benchmarks.operators import operators
 operators()
 import timm
 model = timm.create_model("local-dir:" + sys.argv[1], pretrained=True).eval()

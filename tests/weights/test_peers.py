@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.operators import operators
 from hubel import networks
 from hubel.export.timm_folder import shaped
 from hubel.runtime.files import write_whole
@@ -19,7 +20,6 @@ from hubel.weights import load, loading
 from hubel.weights.rows import lines
 from hubel.weights.spelling import pairing_hashes
 from hubel.weights.timm import timm_names
-from tests.operators import operators
 
 
 @pytest.fixture(scope="module")

@@ -65,16 +65,21 @@ QUINTIC = (3.4445, -4.7750, 2.0315)
 def orthogonal(matrix: Tensor, iterations: int = 5) -> Tensor:
     """The nearest matrix with singular values of about 1 (0.7 to 1.2), by Newton-Schulz.
 
-    X <- a X + (b A + c A A) X with A = X X^T, from X = M / |M|: no decomposition is needed.
+    X <- (a + b A + c A A) X with A = X X^T, from X = M / |M|: no decomposition is needed. The
+    factors are multiplied among themselves first, which are the smaller matrices, and with M once.
     Takes and gives (rows, columns).
     """
     a, b, c = QUINTIC
     tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if tall else matrix  # the product A is then the smaller one
+    x = matrix.T if tall else matrix  # A is then the smaller one of the two products
     x = x / (x.norm() + 1e-7)
+    square = x @ x.T
+    one = product = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(iterations):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+        factor = a * one + b * square + c * square @ square
+        square = factor @ square @ factor
+        product = factor @ product
+    x = product @ x
     return x.T if tall else x
 
 
