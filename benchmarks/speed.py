@@ -44,7 +44,7 @@ from hubel.training.fit import PRECISIONS, Trainer
 from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.gather import Gathered, gather
-from hubel.verbs.train import _trainer
+from hubel.verbs.train import trainer_for
 
 RESULT = Path(__file__).parent / "results" / "speed.json"
 ACCURACY, VIEWED = 0.899, 0.906
@@ -60,7 +60,7 @@ def prepared(data: str, threads: int, **changes: Any) -> tuple[Trainer, Gathered
     """The recipe with its decoded pictures and its network."""
     recipe = choose(data, None, "speed", None, False, {"threads": threads, **changes})
     gathered = gather(recipe, data, None, False)
-    return _trainer(recipe, gathered, None, None), gathered
+    return trainer_for(recipe, gathered, None, None), gathered
 
 
 def viewed(trainer: Trainer, model: Any, views: str, count: int | None = None) -> float:

@@ -24,6 +24,7 @@ PUBLIC = {
     "compare": "hubel.verbs.compare",
     "ablate": "hubel.verbs.ablate",
     "scale": "hubel.verbs.scale",
+    "soup": "hubel.verbs.soup",
     "convert": "hubel.verbs.convert",
     "calibrate": "hubel.verbs.calibrate",
     "explain": "hubel.verbs.explain",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from hubel.verbs.scale import scale as scale
     from hubel.verbs.serve import serve as serve
     from hubel.verbs.show import show as show
+    from hubel.verbs.soup import soup as soup
     from hubel.verbs.train import plan as plan
     from hubel.verbs.train import train as train
     from hubel.verbs.val import val as val

@@ -18,7 +18,7 @@ from hubel.training.run import Run
 from hubel.verbs.choose import choose
 from hubel.verbs.gather import gather
 from hubel.verbs.origin import origin
-from hubel.verbs.train import _trainer
+from hubel.verbs.train import trainer_for
 
 QUIET = {"threads": 1, "progress": "quiet"}
 
@@ -115,7 +115,7 @@ def score(few, folder, **words) -> float:
     """Of a training as `hubel.train` does it, without report and bundle."""
     words = {"threads": 1, "batch": 5, **words}
     chosen = choose(few, None, words.pop("recipe"), words.pop("words", None), False, words)
-    trainer = _trainer(chosen, gather(chosen, few, NAMES, False), None, None)
+    trainer = trainer_for(chosen, gather(chosen, few, NAMES, False), None, None)
     return trainer.fit(Run.create(folder, chosen), Quiet()).top1
 
 

@@ -29,6 +29,7 @@ from hubel.cli.predict import predict
 from hubel.cli.scale import scale
 from hubel.cli.serve import serve
 from hubel.cli.show import show
+from hubel.cli.soup import soup
 from hubel.cli.train import train
 from hubel.cli.val import val
 from hubel.cli.watch import watch
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 VERBS = (
     train, watch, check, convert, predict, val, export, bench, serve, explain, calibrate, compare,
-    ablate, scale, networks, show, layer, doctor, demo,
+    soup, ablate, scale, networks, show, layer, doctor, demo,
 )  # fmt: skip
 for verb in VERBS:
     app.command()(verb)

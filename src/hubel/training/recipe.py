@@ -135,6 +135,9 @@ class Recipe:
     layout: str = "channels-last"
     """Memory layout of the pictures on the device: channels-last or channels-first."""
 
+    soup: tuple[str, ...] = ()
+    """The runs whose weights were averaged, by `hubel soup`; such a network is not trained."""
+
     recipe: str = ""
     """The page it came from."""
 
@@ -240,7 +243,7 @@ class Recipe:
         made = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         made |= {name: dict(getattr(self, name)) for name in ("words", "labels", "head")}
         made["preprocess"] = self.preprocess.to_dict() if self.preprocess else None
-        made["automatic"] = list(self.automatic)
+        made |= {name: list(getattr(self, name)) for name in ("automatic", "soup")}
         made["sizes"] = [list(size) for size in self.sizes]
         made["rules"] = [dict(rule) for rule in self.rules]
         made["augment"] = augment.to_dict(self.augment)
@@ -253,7 +256,7 @@ class Recipe:
         values = dict(values)
         if values.get("preprocess"):
             values["preprocess"] = Preprocess.from_dict(values["preprocess"])
-        for name in ("rules", "automatic"):
+        for name in ("rules", "automatic", "soup"):
             values[name] = tuple(values.get(name, ()))
         values["sizes"] = tuple(tuple(size) for size in values.get("sizes", ()))
         if "augment" in values:

@@ -43,6 +43,9 @@ def choose(
     (changes, left_open), asked = _left_open(recipe, changes), recipe
     if isinstance(recipe, str):
         recipe = recipes.load(recipe)
+    if recipe and recipe.soup:
+        again = " ".join(recipe.soup)
+        raise ValueError(f"this recipe is of averaged weights; make it again: hubel soup {again}")
     if data is None and (recipe is None or not recipe.data):
         raise ValueError("no data: name a folder with a folder per class, or digits for a start")
     data = recipe.data if data is None and recipe else data

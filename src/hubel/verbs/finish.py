@@ -77,7 +77,11 @@ def finish(run: Run, trainer: Trainer, outcome: Any, gathered: Gathered) -> None
             "pictures_per_class": gathered.counted,
             "machine": f"{machine['processor']}, {machine['threads']} threads, {machine['system']}",
             "versions": {k: v for k, v in machine["versions"].items() if v},
-            "command": f"hubel train --recipe {run.path / 'recipe.yaml'}",
+            "command": " ".join(
+                ("hubel soup", *recipe.soup)
+                if recipe.soup
+                else ("hubel train --recipe", str(run.path / "recipe.yaml"))
+            ),
         },
         "seconds": trainer.spent(),
         "verdict": time_spent(trainer),

@@ -149,7 +149,7 @@ def train(
         gathered = processes.in_turn(lambda: gather(chosen, named, classes, download, watching.say))
 
         def make(recipe: Recipe) -> Trainer:
-            return _trainer(recipe, gathered, module, loss, processes, watching.say)
+            return trainer_for(recipe, gathered, module, loss, processes, watching.say)
 
         if run:
             trainer = make(chosen)
@@ -227,7 +227,7 @@ def plan(
     gathered = gather(chosen, chosen.data if data is None else data, None, download)
     pictures = len(gathered.train)
     suited = _suited(chosen, gathered, changes.get("loss"))
-    trainer = settled(suited, lambda recipe: _trainer(recipe, gathered, None, None), pictures)
+    trainer = settled(suited, lambda recipe: trainer_for(recipe, gathered, None, None), pictures)
     pace = measure(trainer)
     _freeze(trainer, pace)
     steps, told = trainer.loader.steps, tuple(trainer.told())
@@ -252,7 +252,7 @@ def _announce(watching: Quiet, run: Run, trainer: Trainer, gathered: Gathered) -
         )
 
 
-def _trainer(
+def trainer_for(
     recipe: Recipe,
     gathered: Gathered,
     module: nn.Module | None,
