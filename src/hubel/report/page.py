@@ -92,7 +92,7 @@ def write_report(
         "Recipe": sections.recipe_section(recipe, facts),
     }
     figures = _figures(outcome, facts, results, seconds)
-    lead = _lead(outcome, results, facts, seconds)
+    lead = _lead(outcome, results, facts, seconds, len(recipe.get("soup", ())))
     return write_whole(path, frame(title, _headline(outcome), lead, figures, parts))
 
 
@@ -115,15 +115,19 @@ def _lead(
     results: Sequence[Mapping[str, Any]],
     facts: Mapping[str, Any],
     seconds: Mapping[str, float],
+    averaged: int,
 ) -> str:
     pictures = len(outcome.names)
     epochs = int(results[-1]["epoch"]) if results else 0
     low, high = wilson(int(outcome.right.sum()), pictures)
     digits = digits_for(pictures)
+    made = "trained for"
+    if averaged:
+        made = f"its weights the mean of {counted(averaged, 'run')}, trained for at most"
     return (
         f"With 95{THIN}% confidence the true score lies between {percent(low, digits)} and "
         f"{percent(high, digits)} (Wilson interval). The network is {facts['network']} with "
-        f"{counted(int(facts['parameters']), 'parameter')}, trained for "
+        f"{counted(int(facts['parameters']), 'parameter')}, {made} "
         f"{counted(epochs, 'epoch')} in {duration(_elapsed(results, seconds))} on "
         f"{facts['data']}."
     )

@@ -50,6 +50,8 @@ def curves(results: Sequence[Mapping[str, Any]], title: str, scores: Mapping[str
     head += [name for name in results[0] if name.startswith("val_")]
     rows = [[_result(row, name, shares and name in scores) for name in head] for row in results]
     every = table(head, rows, caption="Results of every epoch")
+    if len(rows) == 1:  # no curve
+        return every
     return (
         f'<div class="plots">{plots}</div>'
         f"<details><summary>Every epoch as a table</summary>{every}</details>"
@@ -222,8 +224,11 @@ def _findings(lead: str, findings: Sequence[tuple[str, str, str]], caption: str)
 
 def time_section(seconds: Mapping[str, float], said: str = "") -> str:
     """Where the time went: a verdict, by default that of the seconds, and a table."""
-    total = sum(seconds.values()) or 1.0
     words = said or verdict(seconds)
+    told = f'<p class="verdict">{text(words[0].upper() + words[1:])}.</p>'
+    total = sum(seconds.values())
+    if not total > 0:
+        return told
     rows: list[list[str | Number]] = [
         [
             PARTS[part][0].capitalize() if part in PARTS else part,
@@ -232,9 +237,7 @@ def time_section(seconds: Mapping[str, float], said: str = "") -> str:
         ]
         for part, value in seconds.items()
     ]
-    return f'<p class="verdict">{text(words[0].upper() + words[1:])}.</p>' + table(
-        ["Part", "Seconds", "Share"], rows, caption="Time of every part"
-    )
+    return told + table(["Part", "Seconds", "Share"], rows, caption="Time of every part")
 
 
 def recipe_section(recipe: Mapping[str, Any], account: Mapping[str, Any]) -> str:
