@@ -105,6 +105,8 @@ def test_what_cannot_be_averaged_is_refused(made, tmp_path):
     other = trained(tmp_path, "other", network="lenet5-1998", pictures=200)
     with pytest.raises(ValueError, match="two runs or more"):
         hubel.soup([first], into=tmp_path)
+    with pytest.raises(ValueError, match="given twice"):
+        hubel.soup([first, *tuned, first], into=tmp_path)
     with pytest.raises(ValueError, match="differ in network"):
         hubel.soup([first, other], into=tmp_path)
     elsewhere = trained(tmp_path, "elsewhere", split=3)

@@ -149,7 +149,9 @@ def _alike(runs: Sequence[Run]) -> list[Bundle]:
     if len(runs) < 2:
         raise ValueError("a soup is made of two runs or more; give their folders")
     first, bundles = runs[0], []
-    for run in runs:
+    for n, run in enumerate(runs):
+        if run.path.resolve() in (other.path.resolve() for other in runs[:n]):
+            raise ValueError(f"{run.path} is given twice; it would count twice")
         if not run.finished:
             raise ValueError(f"{run.path} is not finished; hubel train --resume {run.path}")
         bundles.append(Bundle.open(run.path))
