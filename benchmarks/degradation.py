@@ -1,12 +1,17 @@
 """Depth hurts plain networks and not residual ones, judged by training error:
 
-    python benchmarks/degradation.py DATA [--runs runs] [--epochs 5]
+    python benchmarks/degradation.py DATA [--runs runs] [--epochs 5] [--paper]
 
-Plain and residual networks of 20 and 56 layers under the recipe resnet-2015, whose rate is divided
-at one half and three quarters of these epochs (He et al. 2015, figure 6). The training error is
-that of every fifth training picture, without augmentation, after each epoch; the test error that of
-the last weights. Every network is a run of its own: killed and started again, the same command goes
-on where it was. Writes benchmarks/results/degradation.json and .html, the curves.
+Plain and residual networks of 20 and 56 layers (He et al. 2015, figure 6) under the recipe
+resnet-2015, but that the rate rises to 0.1 over the first fifth and then falls to 0: in a few
+epochs the paper's, which starts at 0.1 and is divided at one half and three quarters, is over
+before the deep networks have begun to learn. Residual branches start at zero (Goyal et al. 2017),
+which only a network with shortcuts can. With --paper both are the paper's.
+
+The training error is that of every fifth training picture, without augmentation, after each epoch;
+the test error that of the last weights. Every network is a run of its own: killed and started
+again, the same command goes on where it was. --only trains one of them, so that several can be
+trained side by side. Writes benchmarks/results/degradation.json and .html, the curves.
 """
 
 from __future__ import annotations
@@ -33,6 +38,9 @@ from hubel.training.run import Run
 KINDS = {"plain": "Plain networks", "resnet": "Residual networks"}
 DEPTHS = {20: "train", 56: "val"}
 """Layers, and their line in the style sheet."""
+
+
+SHORT: dict[str, Any] = {"schedule": {"name": "triangle", "peak": 0.2}}
 
 
 def on_its_training_pictures(data: Data) -> Data:
@@ -111,29 +119,42 @@ def headline(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    names = [f"{kind}{depth}" for depth in DEPTHS for kind in KINDS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--epochs", type=float, default=5)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--paper", action="store_true", help="the paper's rate and initialization")
+    parser.add_argument("--only", choices=names, help="train this one and stop")
     asked = parser.parse_args()
     data = hubel.open_data(asked.data)
     trained = on_its_training_pictures(data)
     found: dict[str, Any] = {}
     machine = environment()
-    for name in (f"{kind}{depth}" for depth in DEPTHS for kind in KINDS):
+    title, way = "degradation", "a rate that rises and falls, residual branches from zero"
+    if asked.paper:
+        title, way = "degradation-paper", "the paper's rate and initialization"
+    for name in [asked.only] if asked.only else names:
         changes = {"network": name, "epochs": asked.epochs, "threads": asked.threads}
-        run = one("resnet-2015", trained, f"degradation-{name}", asked.runs, changes)
+        changes["precision"] = asked.precision
+        if not asked.paper:
+            changes |= SHORT
+            if name.startswith("resnet"):
+                changes["words"] = {"init": "identity"}
+        run = one("resnet-2015", trained, f"{title}-{name}", asked.runs, changes)
         found[name] = found_in(run, data)
         error = found[name]["train_error"][-1]
         print(f"{name}: training error {error:.2%}", flush=True)
-        result = {"data": data.name, "epochs": asked.epochs, "runs": found, "machine": machine}
+        result = {"data": data.name, "epochs": asked.epochs, "precision": asked.precision}
+        result |= {"runs": found, "machine": machine}
         lead = (
-            f"{data.name}, {asked.epochs:g} epochs of the recipe resnet-2015, one seed. The "
-            "training error is that of every fifth training picture, without augmentation."
+            f"{data.name}, {asked.epochs:g} epochs of the recipe resnet-2015 with {way}, one seed. "
+            "The training error is that of every fifth training picture, without augmentation."
         )
-        write_whole(RESULTS / "degradation.json", json.dumps(result, indent=2) + "\n")
-        write_whole(RESULTS / "degradation.html", page(found, lead))
+        write_whole(RESULTS / f"{title}.json", json.dumps(result, indent=2) + "\n")
+        write_whole(RESULTS / f"{title}.html", page(found, lead))
     print(headline(found))
 
 
