@@ -105,7 +105,8 @@ def page(found: dict[str, Any], lead: str) -> str:
     ]
     head = ["Network", "Training error", "Test error", "Seconds"]
     parts["Figures"] = table(head, rows, caption="Errors of the last weights")
-    return frame("Degradation and residual learning", headline(found), lead, [], parts)
+    last = [(f"{name}, training error", percent(errors[name][-1] / 100, 2)) for name in found]
+    return frame("Degradation and residual learning", headline(found), lead, last, parts)
 
 
 def headline(found: dict[str, Any]) -> str:
@@ -113,8 +114,11 @@ def headline(found: dict[str, Any]) -> str:
     said = []
     for kind, title in KINDS.items():
         if f"{kind}20" in found and f"{kind}56" in found:
-            few, many = (found[f"{kind}{depth}"]["train_error"][-1] for depth in DEPTHS)
-            said.append(f"{title}: {few:.2%} at 20 layers, {many:.2%} at 56")
+            few, many = (100 * found[f"{kind}{depth}"]["train_error"][-1] for depth in DEPTHS)
+            word = "more" if many > few else "less"
+            said.append(
+                f"{title} err {abs(many - few):.1f} points {word} with 56 layers than with 20"
+            )
     return ". ".join(said) or "Not finished yet"
 
 

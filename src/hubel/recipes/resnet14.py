@@ -2,8 +2,9 @@
 
     hubel train path/to/cifar10 --recipe resnet14
 
-14 minutes on two cores; 83.21 % on CIFAR-10's JPEG copy at the last of 10 epochs, one seed. The
-report has the table of classes and a grid of pictures, truths and answers.
+14 minutes on one busy core that multiplies bf16 matrices, which tuning then takes; 83.25 % on
+CIFAR-10's JPEG copy at the last of 10 epochs, one seed. The report has the table of classes and a
+grid of pictures, truths and answers.
 """
 
 from hubel.data.augment import Mirror, Shift
